@@ -1,0 +1,2 @@
+//! The core: Kubernetes FAQ entries and what they explain.
+pub mod condition;

@@ -1,0 +1,2 @@
+//! The map of this tree.
+pub mod faq;
