@@ -1,2 +1,6 @@
-//! The core: Kubernetes FAQ entries and what they explain.
+//! The core: Kubernetes FAQ entries, and the answers found in them.
+
 pub mod condition;
+pub mod id;
+pub mod markdown;
+pub mod version;
