@@ -3,4 +3,7 @@
 pub mod condition;
 pub mod id;
 pub mod markdown;
+pub mod placeholder;
+pub mod problem;
+pub mod signature;
 pub mod version;
