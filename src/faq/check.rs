@@ -126,7 +126,10 @@ fn wordings_are_unique(world: &World<'_>, problems: &mut Vec<Problem>) {
             for (wording, place) in wordings(parsed) {
                 if let Some(first) = seen.insert(normal(wording), parsed) {
                     let (message, cure) = if std::ptr::eq(first, parsed) {
-                        (format!("`{wording}` stands twice in this entry"), "take one out")
+                        (
+                            format!("`{wording}` stands twice in this entry"),
+                            "take one out",
+                        )
                     } else {
                         (
                             format!("`{wording}` is also a wording of {}", first.path),
@@ -198,10 +201,9 @@ fn related_entries_exist(world: &World<'_>, problems: &mut Vec<Problem>) {
                 ));
             } else if !world.merged.contains_key(related) {
                 let ids = world.merged.keys().map(|id| id.as_str());
-                let cure = closest(related.as_str(), ids)
-                    .map_or("take it out".to_owned(), |id| {
-                        format!("did you mean `{id}`?")
-                    });
+                let cure = closest(related.as_str(), ids).map_or("take it out".to_owned(), |id| {
+                    format!("did you mean `{id}`?")
+                });
                 problems.push(problem(
                     parsed,
                     *place,
@@ -243,7 +245,9 @@ fn conditions_are_explained_once(world: &World<'_>, problems: &mut Vec<Problem>)
             }
             [_] => {}
             several => {
-                for (parsed, place) in several.iter().filter(|(parsed, _)| world.is_checked(parsed))
+                for (parsed, place) in several
+                    .iter()
+                    .filter(|(parsed, _)| world.is_checked(parsed))
                 {
                     let others: Vec<&str> = several
                         .iter()
@@ -289,7 +293,10 @@ fn signatures_match_their_samples(world: &World<'_>, problems: &mut Vec<Problem>
             problems.push(problem(
                 parsed,
                 sample,
-                format!("the signature does not match its sample `{}`", signature.sample),
+                format!(
+                    "the signature does not match its sample `{}`",
+                    signature.sample
+                ),
                 "correct one of the two",
             ));
         }
@@ -344,7 +351,10 @@ fn placeholders_are_known(world: &World<'_>, problems: &mut Vec<Problem>) {
         let mut codes = Vec::new();
         collect_inline_codes(&parsed.entry.lead, &mut codes);
         collect_codes(&parsed.entry.body, &mut codes);
-        for name in codes.into_iter().filter_map(placeholder::unknown_placeholder) {
+        for name in codes
+            .into_iter()
+            .filter_map(placeholder::unknown_placeholder)
+        {
             let cure = closest(name, placeholder::PLACEHOLDERS.iter().copied()).map_or(
                 "use one of the list in CONTRIBUTING.md".to_owned(),
                 |known| format!("did you mean <{known}>?"),

@@ -97,12 +97,13 @@ impl Compounds {
                 .take_while(|word| word.run == words[first].run)
                 .count();
             let run = &words[first..first + length];
-            if (2..=MAX_JOINED).contains(&run.len())
-                && run.iter().all(|word| is_name(&word.text))
-            {
+            if (2..=MAX_JOINED).contains(&run.len()) && run.iter().all(|word| is_name(&word.text)) {
                 self.0.insert(joined(run));
             }
-            for word in run.iter().filter(|word| word.text.len() >= 6 && is_name(&word.text)) {
+            for word in run
+                .iter()
+                .filter(|word| word.text.len() >= 6 && is_name(&word.text))
+            {
                 self.0.insert(word.text.clone());
             }
             first += length;
@@ -185,8 +186,8 @@ fn is_stopped(word: &str) -> bool {
 /// Numbers are noise, but for exit codes, HTTP statuses and well-known ports.
 fn is_plain_number(word: &str) -> bool {
     const TELLING: &[&str] = &[
-        "126", "127", "128", "137", "139", "143", "255", "401", "403", "404", "413", "429", "500", "502", "503",
-        "504", "80", "443", "6443", "8080", "10250",
+        "126", "127", "128", "137", "139", "143", "255", "401", "403", "404", "413", "429", "500",
+        "502", "503", "504", "80", "443", "6443", "8080", "10250",
     ];
     word.bytes().all(|byte| byte.is_ascii_digit()) && !TELLING.contains(&word)
 }
@@ -252,8 +253,20 @@ mod tests {
     #[test]
     fn all_spellings_of_a_compound_share_a_term() {
         let term = stem("crashloopbackoff");
-        for spelling in ["CrashLoopBackOff", "crash loop back off", "crash-loop-back-off", "crashloopbackoff", "crashloop", "crash-loop", "CLBO"] {
-            assert!(analyzed(spelling).contains(&term), "{spelling}: {:?}", analyzed(spelling));
+        for spelling in [
+            "CrashLoopBackOff",
+            "crash loop back off",
+            "crash-loop-back-off",
+            "crashloopbackoff",
+            "crashloop",
+            "crash-loop",
+            "CLBO",
+        ] {
+            assert!(
+                analyzed(spelling).contains(&term),
+                "{spelling}: {:?}",
+                analyzed(spelling)
+            );
         }
     }
 

@@ -54,16 +54,12 @@ impl Index {
             aliases: schema.add_text_field("aliases", scored()),
             signatures: schema.add_text_field("signatures", scored()),
             body: schema.add_text_field("body", scored()),
-            surfaces: schema
-                .add_text_field("surfaces", options(IndexRecordOption::Basic, false)),
+            surfaces: schema.add_text_field("surfaces", options(IndexRecordOption::Basic, false)),
         };
         let mut writer = TantivyIndex::builder()
             .schema(schema.build())
             .settings(IndexSettings::default())
-            .single_segment_index_writer::<TantivyDocument>(
-                RamDirectory::create(),
-                BUILD_MEMORY,
-            )?;
+            .single_segment_index_writer::<TantivyDocument>(RamDirectory::create(), BUILD_MEMORY)?;
         for document in documents {
             let mut indexed = TantivyDocument::default();
             indexed.add_pre_tokenized_text(fields.title, tokens(document.title));
@@ -115,8 +111,11 @@ impl Index {
 
     /// The entries' words within an edit distance of 1 or 2 from a word, a swap of neighbours counting as one edit.
     pub(super) fn similar_words(&self, word: &str, distance: u8) -> Vec<String> {
-        let query =
-            FuzzyTermQuery::new(IndexTerm::from_field_text(self.fields.surfaces, word), distance, true);
+        let query = FuzzyTermQuery::new(
+            IndexTerm::from_field_text(self.fields.surfaces, word),
+            distance,
+            true,
+        );
         let Ok(automaton) = query.automaton() else {
             return Vec::new();
         };

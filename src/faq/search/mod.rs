@@ -321,7 +321,12 @@ fn usable_signatures(catalog: &Catalog) -> (Vec<&Signature>, Vec<usize>) {
     let all: Vec<(&Signature, usize)> = catalog
         .entries()
         .enumerate()
-        .flat_map(|(at, entry)| entry.signatures.iter().map(move |signature| (signature, at)))
+        .flat_map(|(at, entry)| {
+            entry
+                .signatures
+                .iter()
+                .map(move |signature| (signature, at))
+        })
         .collect();
     // The shipped ones are checked; only a team's own folder can bring a broken one, which `check` reports.
     let are_all_usable = Signatures::new(all.iter().map(|(signature, _)| *signature)).is_ok();

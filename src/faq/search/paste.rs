@@ -110,15 +110,21 @@ mod tests {
     #[test]
     fn names_times_and_addresses_are_noise() {
         assert_eq!(
-            fold(&masked("2026-11-25T08:01:02Z payments-api-7c9f6d5b8d-x2kqz 10.0.0.1:8080 refused after 5m30s (x12 over 3m)")),
+            fold(&masked(
+                "2026-11-25T08:01:02Z payments-api-7c9f6d5b8d-x2kqz 10.0.0.1:8080 refused after 5m30s (x12 over 3m)"
+            )),
             "refused after"
         );
     }
 
     #[test]
     fn a_pasted_error_is_told_from_a_question() {
-        assert!(is_pasted("Error from server (Forbidden): pods is forbidden: User \"jane\" cannot list"));
-        assert!(!is_pasted("why is my pod pending: does the scheduler fail?"));
+        assert!(is_pasted(
+            "Error from server (Forbidden): pods is forbidden: User \"jane\" cannot list"
+        ));
+        assert!(!is_pasted(
+            "why is my pod pending: does the scheduler fail?"
+        ));
         assert!(!is_pasted("hey, the deploy failed again, what now"));
     }
 

@@ -44,9 +44,24 @@ impl Style {
 
     pub(super) fn boosts(self) -> Boosts {
         match self {
-            Style::Keywords => Boosts { title: 1.0, aliases: 1.6, signatures: 0.4, body: 0.5 },
-            Style::Sentence => Boosts { title: 0.8, aliases: 1.2, signatures: 0.4, body: 0.8 },
-            Style::Pasted => Boosts { title: 0.4, aliases: 0.8, signatures: 1.2, body: 0.8 },
+            Style::Keywords => Boosts {
+                title: 1.0,
+                aliases: 1.6,
+                signatures: 0.4,
+                body: 0.5,
+            },
+            Style::Sentence => Boosts {
+                title: 0.8,
+                aliases: 1.2,
+                signatures: 0.4,
+                body: 0.8,
+            },
+            Style::Pasted => Boosts {
+                title: 0.4,
+                aliases: 0.8,
+                signatures: 1.2,
+                body: 0.8,
+            },
         }
     }
 
@@ -90,7 +105,9 @@ pub(super) fn rank(
     style: Style,
     found: &[(usize, f32)],
 ) -> Vec<Ranked> {
-    let best = found.first().map_or(1.0, |(_, score)| score.max(f32::EPSILON));
+    let best = found
+        .first()
+        .map_or(1.0, |(_, score)| score.max(f32::EPSILON));
     let mut ranked: Vec<Ranked> = found
         .iter()
         .map(|(entry, score)| {
@@ -105,16 +122,14 @@ pub(super) fn rank(
     ranked
 }
 
-fn features(
-    entry: &Indexed,
-    terms: &[QueryTerm],
-    style: Style,
-    score: f32,
-    best: f32,
-) -> Features {
+fn features(entry: &Indexed, terms: &[QueryTerm], style: Style, score: f32, best: f32) -> Features {
     let mass = |term: &QueryTerm| {
         let weight = term.weight * term.idf;
-        if term.id.is_some() { weight } else { weight * style.unknown_weight() }
+        if term.id.is_some() {
+            weight
+        } else {
+            weight * style.unknown_weight()
+        }
     };
     let total: f32 = terms.iter().map(mass).sum::<f32>().max(f32::EPSILON);
     let share = |ids: &[TermId]| {
@@ -129,7 +144,10 @@ fn features(
         .iter()
         .filter(|term| {
             term.id.is_some_and(|id| {
-                entry.wordings.iter().any(|wording| wording.binary_search(&id).is_ok())
+                entry
+                    .wordings
+                    .iter()
+                    .any(|wording| wording.binary_search(&id).is_ok())
             })
         })
         .map(mass)
@@ -164,11 +182,23 @@ fn likeness(wording: &[TermId], terms: &[QueryTerm], recall: f32) -> f32 {
 }
 
 fn score_of(features: Features, style: Style) -> f32 {
-    let Features { bm25, strength, coverage, worded, phrase } = features;
+    let Features {
+        bm25,
+        strength,
+        coverage,
+        worded,
+        phrase,
+    } = features;
     let score = match style {
-        Style::Keywords => 0.15 * bm25 + 0.10 * strength + 0.15 * coverage + 0.20 * worded + 0.40 * phrase,
-        Style::Sentence => 0.25 * bm25 + 0.15 * strength + 0.20 * coverage + 0.20 * worded + 0.20 * phrase,
-        Style::Pasted => 0.35 * bm25 + 0.15 * strength + 0.30 * coverage + 0.15 * worded + 0.05 * phrase,
+        Style::Keywords => {
+            0.15 * bm25 + 0.10 * strength + 0.15 * coverage + 0.20 * worded + 0.40 * phrase
+        }
+        Style::Sentence => {
+            0.25 * bm25 + 0.15 * strength + 0.20 * coverage + 0.20 * worded + 0.20 * phrase
+        }
+        Style::Pasted => {
+            0.35 * bm25 + 0.15 * strength + 0.30 * coverage + 0.15 * worded + 0.05 * phrase
+        }
     };
     score.clamp(0.0, 1.0)
 }
