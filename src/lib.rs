@@ -1,3 +1,4 @@
 //! The map of this tree.
 pub mod bot;
+pub mod cli;
 pub mod faq;

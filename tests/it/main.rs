@@ -1,0 +1,2 @@
+//! The tests that need Rust alone: through the front door, on loopback.
+mod conditions;
