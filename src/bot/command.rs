@@ -217,7 +217,10 @@ mod tests {
     #[test]
     fn every_wording_of_every_entry_is_a_question() {
         let catalog = Catalog::shipped();
-        for wording in catalog.entries().flat_map(|entry| entry.wordings()) {
+        for wording in catalog
+            .entries()
+            .flat_map(crate::faq::entry::Entry::wordings)
+        {
             let parsed = Command::parse(wording, &catalog, |_| false);
             assert!(matches!(parsed, Command::Ask(_)), "{wording}: {parsed:?}");
         }

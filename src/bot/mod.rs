@@ -49,6 +49,10 @@ impl Bot {
     }
 
     /// Does what a person asks. It waits for no cluster: evidence follows by itself.
+    #[expect(
+        clippy::unused_async,
+        reason = "channel policy and the state store will be awaited"
+    )]
     pub async fn handle(&self, request: Request) -> Shown {
         let faq = self.faq();
         let private = |reply| Shown {

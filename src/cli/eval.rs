@@ -19,16 +19,19 @@ pub struct Arguments {
     /// How to write the figures
     #[arg(long, value_enum, default_value = "text")]
     format: super::check::CheckFormat,
-    /// Fail (status 1) unless the share is at least this: NAME=SHARE, for rank_at_1, rank_at_3, right or right_or_offered (may be repeated)
+    /// Fail (status 1) unless the share is at least this: NAME=SHARE, such as `right=0.8` (may be repeated)
     #[arg(long, value_name = "NAME=SHARE", value_parser = bound)]
     at_least: Vec<(String, f64)>,
-    /// Fail (status 1) unless the share is at most this: NAME=SHARE, for wrong, false_answers or false_choices (may be repeated)
+    /// Fail (status 1) unless the share is at most this: NAME=SHARE, such as `wrong=0.06` (may be repeated)
     #[arg(long, value_name = "NAME=SHARE", value_parser = bound)]
     at_most: Vec<(String, f64)>,
 }
 
+/// A share of a report.
+type Share = fn(&Figures) -> f64;
+
 /// Every share of a report, by the name that bounds and JSON use.
-const SHARES: &[(&str, fn(&Figures) -> f64)] = &[
+const SHARES: &[(&str, Share)] = &[
     ("rank_at_1", Figures::rank_at_1),
     ("rank_at_3", Figures::rank_at_3),
     ("right", Figures::right_share),
@@ -162,7 +165,7 @@ fn text_report(report: &Report) -> String {
         report.all.abstentions,
         report.all.abstention_precision(),
         report.all.abstention_recall(),
-        counted(report.misses.len(), "miss").replace("misss", "misses"),
+        counted(report.misses.len(), "question") + " not answered as expected",
     );
     text
 }

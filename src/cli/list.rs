@@ -45,7 +45,7 @@ pub fn run(arguments: &Arguments) -> Result {
     };
     super::print(&match arguments.format {
         Format::Text => page.topics(&topics),
-        Format::Markdown => page.topics_markdown(&topics),
+        Format::Markdown => render::topics_markdown(&topics),
         Format::Json => {
             let entries: Vec<_> = topics
                 .values()

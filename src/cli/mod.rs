@@ -103,7 +103,7 @@ pub fn print_manual(command: clap::Command) -> Result {
     let mut page = Vec::new();
     clap_mangen::Man::new(command)
         .render(&mut page)
-        .map_err(|error| writing(error))?;
+        .map_err(writing)?;
     print(&String::from_utf8_lossy(&page))
 }
 

@@ -146,22 +146,8 @@ impl Page<'_> {
                 &mut out,
             );
         }
-        self.wrapped(&self.footer(entry), "", "", DIM, &mut out);
+        self.wrapped(&footer(entry), "", "", DIM, &mut out);
         out
-    }
-
-    fn footer(&self, entry: &Entry) -> String {
-        let mut footer = format!("entry {} ({})", entry.id, entry.topic);
-        if let Origin::Folder(folder) = &entry.origin {
-            let _ = write!(footer, ", from {}", visible(&folder.display().to_string()));
-        }
-        if let Some(reviewed) = entry.reviewed {
-            let _ = write!(footer, ", reviewed {reviewed}");
-        }
-        if !entry.versions.is_all() {
-            let _ = write!(footer, ", holds for Kubernetes {}", entry.versions);
-        }
-        footer
     }
 
     /// The topics with their entries, as text.
@@ -180,19 +166,6 @@ impl Page<'_> {
                 let _ = writeln!(out, "  {CODE}{}{CODE:#}", entry.id);
                 self.wrapped(&entry.title, "    ", "    ", Style::new(), &mut out);
             }
-        }
-        out
-    }
-
-    /// The topics with their entries, as Markdown.
-    pub fn topics_markdown(&self, topics: &BTreeMap<&str, Vec<&Entry>>) -> String {
-        let mut out = String::new();
-        for (topic, entries) in topics {
-            let _ = write!(out, "## {topic}\n\n");
-            for entry in entries {
-                let _ = writeln!(out, "- `{}`: {}", entry.id, entry.title);
-            }
-            out.push('\n');
         }
         out
     }
@@ -234,7 +207,7 @@ impl Page<'_> {
             }
             out.push('\n');
         }
-        let _ = writeln!(out, "*{}*", self.footer(entry));
+        let _ = writeln!(out, "*{}*", footer(entry));
         out
     }
 
@@ -297,15 +270,12 @@ impl Page<'_> {
             };
             let first = format!("{}  {bullet}", " ".repeat(indent));
             let rest = " ".repeat(indent + 2 + bullet.chars().count());
-            let below = match item.split_first() {
-                Some((Block::Paragraph(text), below)) => {
-                    self.prose(text, &first, &rest, out);
-                    below
-                }
-                _ => {
-                    let _ = writeln!(out, "{}", first.trim_end());
-                    item
-                }
+            let below = if let Some((Block::Paragraph(text), below)) = item.split_first() {
+                self.prose(text, &first, &rest, out);
+                below
+            } else {
+                let _ = writeln!(out, "{}", first.trim_end());
+                item
             };
             self.blocks(below, rest.len(), out);
         }
@@ -328,6 +298,33 @@ impl Page<'_> {
             let _ = writeln!(out, "{style}{line}{style:#}");
         }
     }
+}
+
+/// The topics with their entries, as Markdown.
+pub(super) fn topics_markdown(topics: &BTreeMap<&str, Vec<&Entry>>) -> String {
+    let mut out = String::new();
+    for (topic, entries) in topics {
+        let _ = write!(out, "## {topic}\n\n");
+        for entry in entries {
+            let _ = writeln!(out, "- `{}`: {}", entry.id, entry.title);
+        }
+        out.push('\n');
+    }
+    out
+}
+
+fn footer(entry: &Entry) -> String {
+    let mut footer = format!("entry {} ({})", entry.id, entry.topic);
+    if let Origin::Folder(folder) = &entry.origin {
+        let _ = write!(footer, ", from {}", visible(&folder.display().to_string()));
+    }
+    if let Some(reviewed) = entry.reviewed {
+        let _ = write!(footer, ", reviewed {reviewed}");
+    }
+    if !entry.versions.is_all() {
+        let _ = write!(footer, ", holds for Kubernetes {}", entry.versions);
+    }
+    footer
 }
 
 fn push_styled(inlines: &[Inline], out: &mut String) {

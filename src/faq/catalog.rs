@@ -253,9 +253,8 @@ fn walk(
             Ok(metadata) if metadata.is_file() && is_markdown && name != "README.md" => {
                 files.push(path);
             }
-            Ok(_) => {}
             Err(error) if is_markdown => problems.push(unreadable(&path, &error)),
-            Err(_) => {}
+            Ok(_) | Err(_) => {}
         }
     }
 }

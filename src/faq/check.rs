@@ -9,8 +9,6 @@ use super::catalog::Checked;
 use super::condition::Condition;
 use super::entry::{Origin, Parsed, closest};
 use super::id::EntryId;
-use super::markdown::{Block, Inline};
-use super::placeholder;
 use super::problem::{Place, Problem, Severity};
 use super::signature::{Signature, Signatures, fold};
 
@@ -37,7 +35,6 @@ const CHECKS: &[fn(&World<'_>, &mut Vec<Problem>)] = &[
     conditions_are_explained_once,
     signatures_match_their_samples,
     signatures_match_no_other_sample,
-    placeholders_are_known,
     entries_are_related_to,
     reviews_are_recent,
 ];
@@ -282,15 +279,9 @@ fn signatures<'a>(
 
 fn signatures_match_their_samples(world: &World<'_>, problems: &mut Vec<Problem>) {
     for (parsed, signature, place, sample) in signatures(world) {
-        if let Err(reason) = Signature::pattern(&signature.pattern, &signature.sample) {
-            problems.push(problem(
-                parsed,
-                place,
-                format!("the pattern cannot be used: {reason}"),
-                "correct it; the syntax is the regex crate's, without look-around",
-            ));
-        } else if !signature.matches(&signature.sample) {
-            problems.push(problem(
+        match signature.matches_its_sample() {
+            Ok(true) => {}
+            Ok(false) => problems.push(problem(
                 parsed,
                 sample,
                 format!(
@@ -298,7 +289,13 @@ fn signatures_match_their_samples(world: &World<'_>, problems: &mut Vec<Problem>
                     signature.sample
                 ),
                 "correct one of the two",
-            ));
+            )),
+            Err(reason) => problems.push(problem(
+                parsed,
+                place,
+                format!("the pattern cannot be used: {reason}"),
+                "correct it; the syntax is the regex crate's, without look-around",
+            )),
         }
     }
 }
@@ -308,7 +305,10 @@ fn signatures_match_no_other_sample(world: &World<'_>, problems: &mut Vec<Proble
         .merged
         .values()
         .flat_map(|parsed| parsed.entry.signatures.iter().map(move |s| (*parsed, s)))
-        .filter(|(_, signature)| Signature::pattern(&signature.pattern, "").is_ok())
+        // What does not compile is reported above.
+        .filter(|(parsed, signature)| {
+            !world.is_checked(parsed) || signature.matches_its_sample().is_ok()
+        })
         .collect();
     let Ok(set) = Signatures::new(owners.iter().map(|(_, signature)| *signature)) else {
         problems.push(Place::START.problem(
@@ -322,9 +322,9 @@ fn signatures_match_no_other_sample(world: &World<'_>, problems: &mut Vec<Proble
     for parsed in world.merged.values() {
         for (signature, place) in parsed.entry.signatures.iter().zip(&parsed.places.samples) {
             let others: BTreeSet<&str> = set
-                .find(&signature.sample)
+                .matching(&signature.sample)
                 .into_iter()
-                .map(|found| owners[found.index].0)
+                .map(|index| owners[index].0)
                 .filter(|owner| {
                     owner.entry.id != parsed.entry.id
                         && (world.is_checked(owner) || world.is_checked(parsed))
@@ -342,53 +342,6 @@ fn signatures_match_no_other_sample(world: &World<'_>, problems: &mut Vec<Proble
                     "make one of the two signatures more exact: a pasted line must name one entry",
                 ));
             }
-        }
-    }
-}
-
-fn placeholders_are_known(world: &World<'_>, problems: &mut Vec<Problem>) {
-    for parsed in world.parsed() {
-        let mut codes = Vec::new();
-        collect_inline_codes(&parsed.entry.lead, &mut codes);
-        collect_codes(&parsed.entry.body, &mut codes);
-        for name in codes
-            .into_iter()
-            .filter_map(placeholder::unknown_placeholder)
-        {
-            let cure = closest(name, placeholder::PLACEHOLDERS.iter().copied()).map_or(
-                "use one of the list in CONTRIBUTING.md".to_owned(),
-                |known| format!("did you mean <{known}>?"),
-            );
-            problems.push(problem(
-                parsed,
-                Place::START,
-                format!("unknown placeholder <{name}>"),
-                cure,
-            ));
-        }
-    }
-}
-
-fn collect_codes<'a>(blocks: &'a [Block], codes: &mut Vec<&'a str>) {
-    for block in blocks {
-        match block {
-            Block::Heading { text, .. } | Block::Paragraph(text) => {
-                collect_inline_codes(text, codes);
-            }
-            Block::List { items, .. } => items.iter().for_each(|item| collect_codes(item, codes)),
-            Block::Code { text, .. } => codes.push(text),
-        }
-    }
-}
-
-fn collect_inline_codes<'a>(inlines: &'a [Inline], codes: &mut Vec<&'a str>) {
-    for inline in inlines {
-        match inline {
-            Inline::Code(code) => codes.push(code),
-            Inline::Strong(inner) | Inline::Emphasis(inner) | Inline::Link { text: inner, .. } => {
-                collect_inline_codes(inner, codes);
-            }
-            Inline::Text(_) => {}
         }
     }
 }

@@ -9,6 +9,7 @@ use super::condition::Condition;
 use super::front_matter::{self, FrontMatter, Placed};
 use super::id::EntryId;
 use super::markdown::{self, Block, Inline};
+use super::placeholder;
 use super::problem::{Place, Problem, Severity};
 use super::signature::Signature;
 use super::version::{ClusterVersion, VersionRange};
@@ -159,6 +160,18 @@ pub(super) fn parse(
             refusal.cure,
         ));
     }
+    for (offset, name) in placeholder::unknown(body) {
+        let known = closest(name, placeholder::PLACEHOLDERS.iter().copied());
+        problems.push(Place::of(text, body_start + offset).problem(
+            path,
+            Severity::Problem,
+            format!("unknown placeholder <{name}>"),
+            known.map_or(
+                "use one of the list in CONTRIBUTING.md".to_owned(),
+                |known| format!("did you mean <{known}>?"),
+            ),
+        ));
+    }
     let mut builder = Builder { path, problems };
     let lead_and_body = builder.body(blocks, body, Place::of(text, body_start));
     let entry = builder.entry(id, topic, origin, front_matter, lead_and_body);
@@ -283,13 +296,13 @@ impl Builder<'_> {
                 Signature::literal(&written.text.value, &written.sample.value)
             });
         }
-        let (related, related_places) = self.all(front_matter.related, |builder, text| {
+        let (related, related_places) = self.all(&front_matter.related, |builder, text| {
             builder.parse(text, "write the file name of an entry, without .md")
         });
         places.related = related_places;
-        let (explains, explains_places) = self.all(front_matter.explains, Self::condition);
+        let (explains, explains_places) = self.all(&front_matter.explains, Self::condition);
         places.explains = explains_places;
-        let (looks_for, _) = self.all(front_matter.looks_for, Self::condition);
+        let (looks_for, _) = self.all(&front_matter.looks_for, Self::condition);
         let is_shipped = origin == Origin::Shipped;
         if is_shipped && front_matter.sources.is_empty() {
             self.problem(
@@ -375,7 +388,7 @@ impl Builder<'_> {
     /// Those of the written texts that can be read, with their places.
     fn all<T>(
         &mut self,
-        written: Vec<Placed<String>>,
+        written: &[Placed<String>],
         mut read: impl FnMut(&mut Self, &Placed<String>) -> Option<T>,
     ) -> (Vec<T>, Vec<Place>) {
         written

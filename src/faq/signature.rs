@@ -32,25 +32,16 @@ impl Signature {
         }
     }
 
-    /// A signature that is a regular expression.
+    /// Whether it matches its sample.
     ///
     /// # Errors
     /// The expression does not compile, or matches nothing at all just as well; the text says why.
-    pub fn pattern(pattern: &str, sample: &str) -> Result<Self, String> {
-        let regex = compile(pattern).map_err(|error| last_line(&error.to_string()))?;
+    pub fn matches_its_sample(&self) -> Result<bool, String> {
+        let regex = compile(&self.pattern).map_err(|error| last_line(&error.to_string()))?;
         if regex.is_match(b"") {
             return Err("it matches an empty line, so it would match every text".to_owned());
         }
-        Ok(Signature {
-            pattern: pattern.to_owned(),
-            sample: sample.to_owned(),
-        })
-    }
-
-    /// Whether the signature matches a line.
-    #[must_use]
-    pub fn matches(&self, line: &str) -> bool {
-        compile(&self.pattern).is_ok_and(|regex| regex.is_match(fold(line).as_bytes()))
+        Ok(regex.is_match(fold(&self.sample).as_bytes()))
     }
 }
 
@@ -95,6 +86,15 @@ impl Signatures {
                 .map(|pattern| (pattern, OnceLock::new()))
                 .collect(),
         })
+    }
+
+    /// The numbers of the signatures that match a line.
+    #[must_use]
+    pub fn matching(&self, line: &str) -> Vec<usize> {
+        self.set
+            .matches(fold(line).as_bytes())
+            .into_iter()
+            .collect()
     }
 
     /// The signatures that match a line, each with what it matched, in the order in which they were given.
@@ -149,25 +149,36 @@ fn last_line(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn signature(pattern: &str, sample: &str) -> Signature {
+        Signature {
+            pattern: pattern.to_owned(),
+            sample: sample.to_owned(),
+        }
+    }
+
     #[test]
     fn case_and_columns_do_not_matter() {
-        let signature = Signature::literal("Back-off restarting failed", "sample");
-        assert!(signature.matches("Warning   BACK-OFF   restarting\tfailed container"));
-        assert!(!signature.matches("back off restarting failed"));
+        let matches =
+            |sample| Signature::literal("Back-off restarting failed", sample).matches_its_sample();
+        assert_eq!(
+            matches("Warning   BACK-OFF   restarting\tfailed container"),
+            Ok(true)
+        );
+        assert_eq!(matches("back off restarting failed"), Ok(false));
     }
 
     #[test]
     fn a_pattern_that_matches_everything_or_does_not_compile_is_refused() {
-        assert!(Signature::pattern("a*", "aaa").is_err());
-        assert!(Signature::pattern("(", "(").is_err());
-        assert!(Signature::pattern("(?=x)y", "y").is_err());
+        assert!(signature("a*", "aaa").matches_its_sample().is_err());
+        assert!(signature("(", "(").matches_its_sample().is_err());
+        assert!(signature("(?=x)y", "y").matches_its_sample().is_err());
     }
 
     #[test]
     fn the_set_says_which_matched_and_what() {
         let signatures = [
             Signature::literal("no such host", "no such host"),
-            Signature::pattern(r"exit code:?\s+137\b", "Exit Code: 137").expect("it compiles"),
+            signature(r"exit code:?\s+137\b", "Exit Code: 137"),
         ];
         let set = Signatures::new(&signatures).expect("it compiles");
         assert_eq!(

@@ -1,11 +1,13 @@
 //! The analyzer: text → words → terms, the same for entries and for questions.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use frostem::{Algorithm, Stemmer};
 
-use super::words::{ALSO, SAME, STOP_WORDS};
+use super::QueryTerm;
+use super::rank::Vocabulary;
+use super::words::{ALSO, FOREIGN, OURS, SAME, STOP_WORDS};
 
 /// Longest word that is looked at, in bytes: Kubernetes' longest names are 63; longer runs are data, not words.
 const MAX_WORD: usize = 64;
@@ -24,6 +26,9 @@ static CANONICAL: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(
 
 static COUNTED_AS: LazyLock<HashMap<&'static str, &'static str>> =
     LazyLock::new(|| ALSO.iter().copied().collect());
+
+static OUR_TERMS: LazyLock<HashSet<String>> =
+    LazyLock::new(|| OURS.iter().map(|word| canonical(word)).collect());
 
 /// A word of a text, in lower case, with its place among the text's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,6 +188,36 @@ fn is_stopped(word: &str) -> bool {
     STOPPED.contains(word) || word.chars().count() < 2 || is_plain_number(word)
 }
 
+/// Whether an unknown word is a stop word with one typing error.
+pub(super) fn is_nearly_stopped(word: &str) -> bool {
+    /// Shorter words are a letter away from too many others.
+    const SHORTEST: usize = 4;
+    word.len() >= SHORTEST
+        && STOP_WORDS
+            .iter()
+            .filter(|stopped| stopped.len() >= SHORTEST && stopped.len().abs_diff(word.len()) <= 1)
+            .any(|stopped| strsim::osa_distance(stopped, word) == 1)
+}
+
+/// A text's words and nothing else: what two wordings that differ in case and punctuation have in common.
+pub(super) fn plain(text: &str) -> String {
+    let words: Vec<String> = words(text).into_iter().map(|word| word.text).collect();
+    words.join(" ")
+}
+
+/// Whose words a question uses.
+pub(super) fn vocabulary(question: &str, terms: &[QueryTerm]) -> Vocabulary {
+    Vocabulary {
+        is_foreign: words(question)
+            .iter()
+            .any(|word| FOREIGN.contains(&word.text.as_str())),
+        // A corrected word is ours as well, but not one that only counts as another.
+        is_ours: terms
+            .iter()
+            .any(|term| term.weight > super::rank::ALSO_WEIGHT && OUR_TERMS.contains(&term.text)),
+    }
+}
+
 /// Numbers are noise, but for exit codes, HTTP statuses and well-known ports.
 fn is_plain_number(word: &str) -> bool {
     const TELLING: &[&str] = &[
@@ -202,14 +237,6 @@ pub(super) fn terms(surface: &str) -> impl Iterator<Item = Term> + use<> {
     std::iter::once(Term::Own(canonical)).chain(also)
 }
 
-/// All terms of a text, each once.
-pub(super) fn all_terms(text: &str, compounds: &Compounds) -> BTreeSet<Term> {
-    surfaces(text, compounds)
-        .iter()
-        .flat_map(|surface| terms(&surface.text))
-        .collect()
-}
-
 fn canonical(word: &str) -> String {
     if let Some(same) = CANONICAL.get(word) {
         return stem(same);
@@ -227,6 +254,8 @@ fn stem(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn split(text: &str) -> Vec<String> {
@@ -236,10 +265,12 @@ mod tests {
     fn analyzed(text: &str) -> Vec<String> {
         let mut compounds = Compounds::new();
         compounds.learn("CrashLoopBackOff DaemonSet cordon");
-        all_terms(text, &compounds)
-            .into_iter()
+        let terms: BTreeSet<String> = surfaces(text, &compounds)
+            .iter()
+            .flat_map(|surface| terms(&surface.text))
             .map(|term| term.text().to_owned())
-            .collect()
+            .collect();
+        terms.into_iter().collect()
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::markdown::plain_blocks;
 use super::signature::{Found, Signature, Signatures};
 use analyzer::{Compounds, Surface, Term};
 use index::{Document, Index};
-use rank::{Ranked, Style};
+use rank::{Ranked, Style, Vocabulary};
 
 /// Longest question that is looked at, in characters: a pasted `kubectl describe` of a large pod has about this many.
 pub const MAX_QUESTION: usize = 40_000;
@@ -37,6 +37,10 @@ pub(super) struct Search {
     terms: HashMap<String, TermId>,
     /// In how many entries each term stands.
     frequencies: Vec<u32>,
+    /// In how many entries' titles and aliases each term stands.
+    worded_frequencies: Vec<u32>,
+    /// The entry of each title and alias, by its plain words.
+    exact: HashMap<String, usize>,
     entries: Vec<Indexed>,
     /// The words of the entries before stemming.
     surfaces: HashSet<String>,
@@ -49,9 +53,17 @@ pub(super) struct Search {
 struct Indexed {
     id: EntryId,
     /// Those of the title, and of each alias, sorted.
-    wordings: Vec<Vec<TermId>>,
+    wordings: Vec<Wording>,
     /// All of them, sorted.
     all: Vec<TermId>,
+}
+
+/// The terms of a title or alias.
+struct Wording {
+    /// Sorted.
+    terms: Vec<TermId>,
+    /// The sum of their idf.
+    mass: f32,
 }
 
 /// A term of a question.
@@ -64,6 +76,8 @@ struct QueryTerm {
     weight: f32,
     /// How rare it is among the entries.
     idf: f32,
+    /// How rare it is among the titles and aliases of the entries.
+    worded_idf: f32,
 }
 
 impl Search {
@@ -88,25 +102,46 @@ impl Search {
         let Builder {
             terms,
             frequencies,
+            worded_frequencies,
+            exact,
             entries,
             surfaces,
         } = builder;
-        Ok(Search {
+        let mut search = Search {
             index,
             compounds,
             terms,
             frequencies,
+            worded_frequencies,
+            exact,
             entries,
             surfaces,
             signatures,
             owners,
-        })
+        };
+        search.weigh_wordings();
+        Ok(search)
+    }
+
+    /// Wordings are weighed when all entries are in: only then is it known how rare a term is.
+    fn weigh_wordings(&mut self) {
+        let idf: Vec<f32> = (0..self.frequencies.len())
+            .map(|id| self.idf(&self.worded_frequencies, TermId::try_from(id).ok()))
+            .collect();
+        for wording in self
+            .entries
+            .iter_mut()
+            .flat_map(|entry| &mut entry.wordings)
+        {
+            wording.mass = wording.terms.iter().map(|id| idf[*id as usize]).sum();
+        }
     }
 
     /// Searches.
     pub(super) fn search(&self, question: &str) -> Answer {
         let question = bounded(question);
         let matched = self.matched(question);
+        let exact = self.exact.get(&analyzer::plain(question)).copied();
         let is_pasted = paste::is_pasted(question);
         let text = if is_pasted {
             paste::essence(question)
@@ -115,18 +150,25 @@ impl Search {
         };
         let terms = self.query_terms(&text);
         let style = Style::of(is_pasted, &terms);
-        let ranked = self.rank(&terms, style);
-        self.answer(&ranked, &matched)
+        let vocabulary = analyzer::vocabulary(question, &terms);
+        let ranked = self.rank(&terms, style, vocabulary);
+        self.answer(&matched, exact, &ranked)
     }
 
-    fn answer(&self, ranked: &[Ranked], matched: &[(usize, Found)]) -> Answer {
+    fn answer(
+        &self,
+        matched: &[(usize, Found)],
+        exact: Option<usize>,
+        ranked: &[Ranked],
+    ) -> Answer {
         let mut scored: Vec<(usize, f32)> = Vec::new();
         let by_signature = matched
             .iter()
             .enumerate()
             .map(|(place, (entry, _))| (*entry, rank::signature_score(place)));
+        let by_wording = exact.map(|entry| (entry, rank::EXACT_SCORE));
         let by_terms = ranked.iter().map(|ranked| (ranked.entry, ranked.score));
-        for (entry, score) in by_signature.chain(by_terms) {
+        for (entry, score) in by_signature.chain(by_wording).chain(by_terms) {
             if scored.iter().all(|(known, _)| *known != entry) {
                 scored.push((entry, score));
             }
@@ -141,7 +183,7 @@ impl Search {
             .collect();
         let signature = matched.first().map(|(_, found)| found.fragment.clone());
         Answer {
-            outcome: rank::outcome(&hits, signature.is_some()),
+            outcome: rank::outcome(&hits),
             hits,
             signature,
         }
@@ -189,11 +231,14 @@ impl Search {
                 }
                 continue;
             }
+            if analyzer::is_nearly_stopped(&surface.text) {
+                continue;
+            }
             let meant = self.meant(surface);
-            if meant.is_empty() {
-                if let Some(term) = analyzer::terms(&surface.text).next() {
-                    add(term, 1.0);
-                }
+            if meant.is_empty()
+                && let Some(term) = analyzer::terms(&surface.text).next()
+            {
+                add(term, 1.0);
             }
             for (word, weight) in meant {
                 for term in analyzer::terms(&word) {
@@ -206,7 +251,8 @@ impl Search {
             .map(|(text, weight)| {
                 let id = self.terms.get(&text).copied();
                 QueryTerm {
-                    idf: self.idf(id),
+                    idf: self.idf(&self.frequencies, id),
+                    worded_idf: self.idf(&self.worded_frequencies, id),
                     id,
                     weight,
                     text,
@@ -293,16 +339,16 @@ impl Search {
     }
 
     /// Lucene's inverse document frequency: 0 for a term that every entry has.
-    fn idf(&self, id: Option<TermId>) -> f32 {
+    fn idf(&self, frequencies: &[u32], id: Option<TermId>) -> f32 {
         #[expect(clippy::cast_precision_loss, reason = "counts far below 2^24")]
         let (entries, frequency) = (
             self.entries.len() as f32,
-            id.map_or(0, |id| self.frequencies[id as usize]) as f32,
+            id.map_or(0, |id| frequencies[id as usize]) as f32,
         );
         ((entries - frequency + 0.5) / (frequency + 0.5) + 1.0).ln()
     }
 
-    fn rank(&self, terms: &[QueryTerm], style: Style) -> Vec<Ranked> {
+    fn rank(&self, terms: &[QueryTerm], style: Style, vocabulary: Vocabulary) -> Vec<Ranked> {
         let known: Vec<(String, f32)> = terms
             .iter()
             .filter(|term| term.id.is_some())
@@ -312,7 +358,7 @@ impl Search {
             return Vec::new();
         }
         let found = self.index.search(&known, style.boosts(), CANDIDATES);
-        rank::rank(&self.entries, terms, style, &found)
+        rank::rank(&self.entries, terms, style, vocabulary, &found)
     }
 }
 
@@ -331,9 +377,7 @@ fn usable_signatures(catalog: &Catalog) -> (Vec<&Signature>, Vec<usize>) {
     // The shipped ones are checked; only a team's own folder can bring a broken one, which `check` reports.
     let are_all_usable = Signatures::new(all.iter().map(|(signature, _)| *signature)).is_ok();
     all.into_iter()
-        .filter(|(signature, _)| {
-            are_all_usable || Signature::pattern(&signature.pattern, &signature.sample).is_ok()
-        })
+        .filter(|(signature, _)| are_all_usable || signature.matches_its_sample().is_ok())
         .unzip()
 }
 
@@ -357,6 +401,8 @@ fn plausible(word: &str, known: &str, distance: u8) -> bool {
 struct Builder {
     terms: HashMap<String, TermId>,
     frequencies: Vec<u32>,
+    worded_frequencies: Vec<u32>,
+    exact: HashMap<String, usize>,
     entries: Vec<Indexed>,
     surfaces: HashSet<String>,
 }
@@ -368,6 +414,9 @@ impl Builder {
         let mut wordings = Vec::new();
         for (place, wording) in entry.wordings().enumerate() {
             let mut ids = Vec::new();
+            self.exact
+                .entry(analyzer::plain(wording))
+                .or_insert(self.entries.len());
             for surface in analyzer::surfaces(wording, compounds) {
                 for term in analyzer::terms(&surface.text) {
                     if let Term::Own(text) = &term {
@@ -384,7 +433,17 @@ impl Builder {
             }
             ids.sort_unstable();
             ids.dedup();
-            wordings.push(ids);
+            wordings.push(Wording {
+                terms: ids,
+                mass: 0.0,
+            });
+        }
+        let worded: BTreeSet<TermId> = wordings
+            .iter()
+            .flat_map(|wording: &Wording| wording.terms.iter().copied())
+            .collect();
+        for id in worded {
+            self.worded_frequencies[id as usize] += 1;
         }
         for signature in &entry.signatures {
             let masked = paste::masked(&signature.sample);
@@ -431,6 +490,7 @@ impl Builder {
         }
         let id = TermId::try_from(self.frequencies.len()).unwrap_or(TermId::MAX);
         self.frequencies.push(0);
+        self.worded_frequencies.push(0);
         self.terms.insert(term.to_owned(), id);
         id
     }

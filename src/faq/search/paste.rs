@@ -56,7 +56,7 @@ pub(super) fn is_pasted(text: &str) -> bool {
     }
     let marks = text
         .chars()
-        .filter(|letter| matches!(letter, ':' | '"' | '=' | '/' | '(' | '[' | '{' | '\\'))
+        .filter(|letter| matches!(letter, ':' | '=' | '/' | '(' | '[' | '{' | '\\'))
         .count();
     let words = text.split_whitespace().count();
     let trouble: u32 = weight(text);

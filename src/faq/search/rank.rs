@@ -1,7 +1,10 @@
 //! Ranking and confidence: which of BM25's candidates answers, and whether it is sure enough to be said.
+//!
+//! The weights are fitted (softmax for ranking, logistic regression for confidence) on 715 labelled questions that are
+//! neither in the repository nor in any entry. `tests/eval/questions.jsonl` had no part in it.
 
 use super::index::Boosts;
-use super::{Indexed, QueryTerm, TermId};
+use super::{Indexed, QueryTerm, TermId, Wording};
 use crate::faq::answer::{Hit, Outcome};
 
 /// Weight of a word that the question's word also counts as.
@@ -43,29 +46,21 @@ impl Style {
     }
 
     pub(super) fn boosts(self) -> Boosts {
+        let boosts = |title, aliases, signatures, body| Boosts {
+            title,
+            aliases,
+            signatures,
+            body,
+        };
         match self {
-            Style::Keywords => Boosts {
-                title: 1.0,
-                aliases: 1.6,
-                signatures: 0.4,
-                body: 0.5,
-            },
-            Style::Sentence => Boosts {
-                title: 0.8,
-                aliases: 1.2,
-                signatures: 0.4,
-                body: 0.8,
-            },
-            Style::Pasted => Boosts {
-                title: 0.4,
-                aliases: 0.8,
-                signatures: 1.2,
-                body: 0.8,
-            },
+            Style::Keywords => boosts(1.0, 1.6, 0.4, 0.5),
+            Style::Sentence => boosts(0.8, 1.2, 0.4, 0.8),
+            // What is pasted was printed by a program: it is like samples and bodies, not like questions.
+            Style::Pasted => boosts(0.4, 0.8, 1.2, 0.8),
         }
     }
 
-    /// How much a word that no entry has takes off the coverage.
+    /// How much a word that no entry has takes off the share of the question that is understood.
     fn unknown_weight(self) -> f32 {
         match self {
             Style::Keywords => 0.8,
@@ -73,6 +68,15 @@ impl Style {
             Style::Pasted => 0.15,
         }
     }
+}
+
+/// Whose words a question uses, apart from any entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Vocabulary {
+    /// It names a technology that the FAQ is not about.
+    pub is_foreign: bool,
+    /// It has a word that hardly anybody uses outside Kubernetes.
+    pub is_ours: bool,
 }
 
 /// A candidate with its score.
@@ -85,17 +89,42 @@ pub(super) struct Ranked {
 
 /// What is known of a candidate; every feature is from 0 to 1.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Features {
+struct Features {
     /// Its BM25 score as a share of the best candidate's.
-    pub bm25: f32,
-    /// Its BM25 score as a share of what the question's terms could give.
-    pub strength: f32,
-    /// The idf-weighted share of the question that stands in the entry at all.
-    pub coverage: f32,
-    /// The same, in its title and aliases.
-    pub worded: f32,
+    bm25: f32,
+    /// Its BM25 score as a share of a good score for so much of a question.
+    strength: f32,
+    /// The share of the question that stands in the entry at all, weighted by how rare the terms are.
+    coverage: f32,
+    /// The share of the question that stands in its title and aliases.
+    worded: f32,
     /// The best likeness (F-measure) of the question and one wording.
-    pub phrase: f32,
+    phrase: f32,
+    /// The largest share of the question that stands in one wording.
+    recall: f32,
+}
+
+impl Features {
+    /// The order of candidates. The unit is that of the fit: a lead of 1 makes an entry e times as likely.
+    fn order(self, style: Style) -> f32 {
+        let weights = match style {
+            Style::Keywords => [4.89, 1.91, 0.67, 1.0, 3.75, 1.57],
+            Style::Sentence | Style::Pasted => [4.23, 2.25, 1.52, 3.42, 2.74, 1.24],
+        };
+        let features = [
+            self.bm25,
+            self.strength,
+            self.coverage,
+            self.worded,
+            self.phrase,
+            self.recall,
+        ];
+        weights
+            .iter()
+            .zip(features)
+            .map(|(weight, feature)| weight * feature)
+            .sum()
+    }
 }
 
 /// Scores candidates (entry, BM25 score), best first.
@@ -103,104 +132,168 @@ pub(super) fn rank(
     entries: &[Indexed],
     terms: &[QueryTerm],
     style: Style,
+    vocabulary: Vocabulary,
     found: &[(usize, f32)],
 ) -> Vec<Ranked> {
     let best = found
         .first()
         .map_or(1.0, |(_, score)| score.max(f32::EPSILON));
-    let mut ranked: Vec<Ranked> = found
+    let mass = Mass::of(terms, style);
+    let mut ordered: Vec<(usize, f32, Features)> = found
         .iter()
         .map(|(entry, score)| {
-            let features = features(&entries[*entry], terms, style, *score, best);
-            Ranked {
-                entry: *entry,
-                score: score_of(features, style),
-            }
+            let features = features(&entries[*entry], terms, &mass, *score, best);
+            (*entry, features.order(style), features)
         })
         .collect();
-    ranked.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.entry.cmp(&b.entry)));
-    ranked
+    ordered.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let Some((_, first, features)) = ordered.first().copied() else {
+        return Vec::new();
+    };
+    let lead = ordered
+        .get(1)
+        .map_or(first, |(_, second, _)| first - second);
+    let sure = confidence(features, lead, terms, &mass, style, vocabulary);
+    ordered
+        .into_iter()
+        .map(|(entry, order, _)| Ranked {
+            entry,
+            score: sure * (order - first).exp(),
+        })
+        .collect()
 }
 
-fn features(entry: &Indexed, terms: &[QueryTerm], style: Style, score: f32, best: f32) -> Features {
-    let mass = |term: &QueryTerm| {
-        let weight = term.weight * term.idf;
+/// How much a question's terms weigh together.
+struct Mass {
+    total: f32,
+    known: f32,
+    worded_total: f32,
+    unknown_weight: f32,
+}
+
+impl Mass {
+    fn of(terms: &[QueryTerm], style: Style) -> Self {
+        let mut mass = Mass {
+            total: 0.0,
+            known: 0.0,
+            worded_total: 0.0,
+            unknown_weight: style.unknown_weight(),
+        };
+        let mut full = 0.0;
+        for term in terms {
+            mass.total += mass.term(term);
+            mass.worded_total += mass.worded_term(term);
+            full += term.weight * term.idf;
+            if term.id.is_some() {
+                mass.known += term.weight * term.idf;
+            }
+        }
+        mass.known /= f32::max(full, f32::EPSILON);
+        mass.total = mass.total.max(f32::EPSILON);
+        mass.worded_total = mass.worded_total.max(f32::EPSILON);
+        mass
+    }
+
+    fn known_or_less(&self, term: &QueryTerm, weight: f32) -> f32 {
         if term.id.is_some() {
             weight
         } else {
-            weight * style.unknown_weight()
+            weight * self.unknown_weight
         }
-    };
-    let total: f32 = terms.iter().map(mass).sum::<f32>().max(f32::EPSILON);
-    let share = |ids: &[TermId]| {
-        terms
-            .iter()
-            .filter(|term| term.id.is_some_and(|id| ids.binary_search(&id).is_ok()))
-            .map(mass)
-            .sum::<f32>()
-            / total
-    };
-    let worded = terms
+    }
+
+    fn term(&self, term: &QueryTerm) -> f32 {
+        self.known_or_less(term, term.weight * term.idf)
+    }
+
+    fn worded_term(&self, term: &QueryTerm) -> f32 {
+        self.known_or_less(term, term.weight * term.worded_idf)
+    }
+}
+
+fn features(entry: &Indexed, terms: &[QueryTerm], mass: &Mass, score: f32, best: f32) -> Features {
+    /// BM25 score for each unit of idf that a good candidate has.
+    const GOOD: f32 = 4.0;
+    let is_in =
+        |ids: &[TermId], term: &QueryTerm| term.id.is_some_and(|id| ids.binary_search(&id).is_ok());
+    let coverage: f32 = terms
+        .iter()
+        .filter(|term| is_in(&entry.all, term))
+        .map(|term| mass.term(term))
+        .sum();
+    let worded: f32 = terms
         .iter()
         .filter(|term| {
-            term.id.is_some_and(|id| {
-                entry
-                    .wordings
-                    .iter()
-                    .any(|wording| wording.binary_search(&id).is_ok())
-            })
+            entry
+                .wordings
+                .iter()
+                .any(|wording| is_in(&wording.terms, term))
         })
-        .map(mass)
-        .sum::<f32>()
-        / total;
+        .map(|term| mass.worded_term(term))
+        .sum();
+    let (mut phrase, mut recall) = (0.0_f32, 0.0_f32);
+    for wording in &entry.wordings {
+        let shared: f32 = terms
+            .iter()
+            .filter(|term| is_in(&wording.terms, term))
+            .map(|term| mass.worded_term(term))
+            .sum();
+        let share = shared / mass.worded_total;
+        recall = recall.max(share);
+        phrase = phrase.max(likeness(wording, shared, share));
+    }
     Features {
         bm25: score / best,
-        strength: (score / (total * 4.0)).min(1.0),
-        coverage: share(&entry.all),
-        worded,
-        phrase: entry
-            .wordings
-            .iter()
-            .map(|wording| likeness(wording, terms, share(wording)))
-            .fold(0.0, f32::max),
+        strength: (score / (mass.total * GOOD)).min(1.0),
+        coverage: coverage / mass.total,
+        worded: worded / mass.worded_total,
+        phrase,
+        recall,
     }
 }
 
 /// The F-measure of a question and a wording: 1 where they have the same terms.
-fn likeness(wording: &[TermId], terms: &[QueryTerm], recall: f32) -> f32 {
-    if recall == 0.0 || wording.is_empty() {
+fn likeness(wording: &Wording, shared: f32, recall: f32) -> f32 {
+    if recall <= 0.0 || wording.mass <= 0.0 {
         return 0.0;
     }
-    let shared = terms
-        .iter()
-        .filter(|term| term.id.is_some_and(|id| wording.binary_search(&id).is_ok()))
-        .map(|term| term.weight)
-        .sum::<f32>();
-    #[expect(clippy::cast_precision_loss, reason = "a wording has a few terms")]
-    let precision = (shared / wording.len() as f32).min(1.0);
+    let precision = (shared / wording.mass).min(1.0);
     2.0 * precision * recall / (precision + recall)
 }
 
-fn score_of(features: Features, style: Style) -> f32 {
-    let Features {
-        bm25,
-        strength,
-        coverage,
-        worded,
-        phrase,
-    } = features;
-    let score = match style {
-        Style::Keywords => {
-            0.15 * bm25 + 0.10 * strength + 0.15 * coverage + 0.20 * worded + 0.40 * phrase
-        }
-        Style::Sentence => {
-            0.25 * bm25 + 0.15 * strength + 0.20 * coverage + 0.20 * worded + 0.20 * phrase
-        }
-        Style::Pasted => {
-            0.35 * bm25 + 0.15 * strength + 0.30 * coverage + 0.15 * worded + 0.05 * phrase
-        }
-    };
-    score.clamp(0.0, 1.0)
+/// How likely it is that the first candidate answers, by logistic regression.
+fn confidence(
+    first: Features,
+    lead: f32,
+    terms: &[QueryTerm],
+    mass: &Mass,
+    style: Style,
+    vocabulary: Vocabulary,
+) -> f32 {
+    /// Further ahead than this says no more.
+    const FAR: f32 = 3.0;
+    /// More terms than this say no more.
+    const MANY: f32 = 12.0;
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a question has at most 48 terms"
+    )]
+    let length = (terms.len() as f32).min(MANY) / MANY;
+    let mut logit = -4.52
+        + 0.80 * first.strength
+        + 1.06 * first.worded
+        + 1.74 * first.phrase
+        + 0.61 * first.recall
+        + 1.10 * lead.min(FAR)
+        + 0.35 * mass.known
+        + 2.15 * length;
+    if vocabulary.is_foreign && style != Style::Pasted {
+        logit -= if vocabulary.is_ours { 1.38 } else { 3.24 };
+    }
+    if style == Style::Keywords && !vocabulary.is_ours {
+        logit -= 0.56;
+    }
+    1.0 / (1.0 + (-logit).exp())
 }
 
 /// The score of an entry whose signature matched, by its place among those.
@@ -212,23 +305,20 @@ pub(super) fn signature_score(place: usize) -> f32 {
     }
 }
 
-/// From this score on, an entry answers by itself if no other is close.
-const SURE: f32 = 0.52;
+/// The score of an entry that has the question among its wordings, word by word.
+pub(super) const EXACT_SCORE: f32 = 1.0;
+
+/// From this score on, an entry answers by itself.
+const SURE: f32 = 0.6;
 
 /// Below this score, nothing is near.
-const NEAR: f32 = 0.38;
+const NEAR: f32 = 0.2;
 
-/// An entry answers by itself when it is this much ahead of the next.
-const AHEAD: f32 = 0.02;
-
-/// What to make of scored hits.
-pub(super) fn outcome(hits: &[Hit], has_signature: bool) -> Outcome {
-    let score = |place: usize| hits.get(place).map_or(0.0, |hit| hit.score);
-    if has_signature || (score(0) >= SURE && score(0) - score(1) >= AHEAD) {
-        Outcome::Entry
-    } else if score(0) >= NEAR {
-        Outcome::Choices
-    } else {
-        Outcome::NoMatch
+/// What to make of hits.
+pub(super) fn outcome(hits: &[Hit]) -> Outcome {
+    match hits.first().map_or(0.0, |hit| hit.score) {
+        score if score >= SURE => Outcome::Entry,
+        score if score >= NEAR => Outcome::Choices,
+        _ => Outcome::NoMatch,
     }
 }
