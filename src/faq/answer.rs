@@ -23,7 +23,7 @@ pub struct Answer {
     pub outcome: Outcome,
     /// The nearest entries, best first, at most [`MAX_HITS`], whatever the outcome.
     pub hits: Vec<Hit>,
-    /// The error line that named the first hit, if one did.
+    /// The fragment of the question by which a signature named the first hit, if one did.
     pub signature: Option<String>,
 }
 
@@ -75,7 +75,7 @@ impl Faq {
         self.catalog.entry(id)
     }
 
-    /// Answers a question in anybody's words, pasted output included. Only its first 40,000 characters are looked at.
+    /// Answers a question in anybody's words, pasted output included. Only its last 40,000 characters are looked at.
     #[must_use]
     pub fn answer(&self, question: &str) -> Answer {
         self.search.search(question)

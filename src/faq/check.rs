@@ -301,6 +301,9 @@ fn signatures_match_their_samples(world: &World<'_>, problems: &mut Vec<Problem>
 }
 
 fn signatures_match_no_other_sample(world: &World<'_>, problems: &mut Vec<Problem>) {
+    if signatures(world).next().is_none() {
+        return;
+    }
     let owners: Vec<(&Parsed, &Signature)> = world
         .merged
         .values()

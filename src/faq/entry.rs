@@ -152,6 +152,7 @@ pub(super) fn parse(
     };
     let front_matter = front_matter::read(path, yaml, 2, problems);
     let (blocks, refusals) = markdown::parse(body);
+    let refused: Vec<usize> = refusals.iter().map(|refusal| refusal.offset).collect();
     for refusal in refusals {
         problems.push(Place::of(text, body_start + refusal.offset).problem(
             path,
@@ -160,7 +161,9 @@ pub(super) fn parse(
             refusal.cure,
         ));
     }
-    for (offset, name) in placeholder::unknown(body) {
+    // Outside of code it is HTML, and refused as such.
+    for (offset, name) in placeholder::unknown(body).filter(|(offset, _)| !refused.contains(offset))
+    {
         let known = closest(name, placeholder::PLACEHOLDERS.iter().copied());
         problems.push(Place::of(text, body_start + offset).problem(
             path,

@@ -178,11 +178,11 @@ impl Reader<'_> {
                 );
                 None
             }
-            Node::Number(number) => {
+            Node::Number(_) => {
                 self.problem(
                     place,
-                    format!("`{key}` is the number {number}"),
-                    "put it into quotes",
+                    format!("`{key}` is a number"),
+                    "put it into quotes, so that it stays as it is written",
                 );
                 None
             }

@@ -59,7 +59,7 @@ fn entry_like() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_bytes_in_an_overlay_are_loaded_or_reported(bytes in entry_like()) {
@@ -73,6 +73,11 @@ proptest! {
             prop_assert!(problem.line >= 1 && problem.column >= 1 && !problem.cure.is_empty());
         }
     }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_body_is_parsed_and_every_refusal_has_a_place_in_it(text in "\\PC{0,300}|([#>*`_\\-\\[\\](){}<=. 0-9a-z\n|]){0,200}") {

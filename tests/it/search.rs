@@ -101,14 +101,18 @@ fn a_chatty_message_finds_its_entry_by_the_exit_code() {
 #[test]
 fn a_long_paste_finds_the_line_that_carries_the_error() {
     let mut paste = String::new();
-    for line in 0..700 {
+    for line in 0..470 {
         paste.push_str(&format!(
             "2026-11-25T08:{:02}:00Z INFO request {line} served in 12ms by web-5d9c7f6b8-x2kqz\n",
             line % 60
         ));
     }
     paste.push_str("  Warning  FailedScheduling  3m  default-scheduler  0/5 nodes are available: 5 Insufficient memory.\n");
-    assert!(paste.chars().count() > 39_000);
+    assert!(
+        (35_000..40_000).contains(&paste.chars().count()),
+        "{}",
+        paste.len()
+    );
     let answer = ask(&paste);
     assert_eq!(answer.outcome, Outcome::Entry);
     assert_eq!(answer.hits[0].id.as_str(), "pod-pending-capacity");

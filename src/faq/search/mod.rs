@@ -18,7 +18,7 @@ use analyzer::{Compounds, Surface, Term};
 use index::{Document, Index};
 use rank::{Ranked, Style, Vocabulary};
 
-/// Longest question that is looked at, in characters: a pasted `kubectl describe` of a large pod has about this many.
+/// Longest question that is looked at, in characters; of a longer one its end. A pasted `kubectl describe` of a large pod has about this many.
 pub const MAX_QUESTION: usize = 40_000;
 
 /// Most terms that are searched with; a paste has more, and the rarest say the most.
@@ -168,7 +168,7 @@ impl Search {
             .map(|(place, (entry, _))| (*entry, rank::signature_score(place)));
         let by_wording = exact.map(|entry| (entry, rank::EXACT_SCORE));
         let by_terms = ranked.iter().map(|ranked| (ranked.entry, ranked.score));
-        for (entry, score) in by_signature.chain(by_wording).chain(by_terms) {
+        for (entry, score) in by_wording.into_iter().chain(by_signature).chain(by_terms) {
             if scored.iter().all(|(known, _)| *known != entry) {
                 scored.push((entry, score));
             }
@@ -181,7 +181,13 @@ impl Search {
                 score,
             })
             .collect();
-        let signature = matched.first().map(|(_, found)| found.fragment.clone());
+        let signature = matched
+            .first()
+            .filter(|(entry, _)| {
+                hits.first()
+                    .is_some_and(|hit| hit.id == self.entries[*entry].id)
+            })
+            .map(|(_, found)| found.fragment.clone());
         Answer {
             outcome: rank::outcome(&hits),
             hits,
@@ -381,9 +387,10 @@ fn usable_signatures(catalog: &Catalog) -> (Vec<&Signature>, Vec<usize>) {
         .unzip()
 }
 
+/// The end of a question that is too long: events and errors stand at the end of what is pasted.
 fn bounded(question: &str) -> &str {
-    match question.char_indices().nth(MAX_QUESTION) {
-        Some((end, _)) => &question[..end],
+    match question.char_indices().rev().nth(MAX_QUESTION) {
+        Some((before, letter)) => &question[before + letter.len_utf8()..],
         None => question,
     }
 }

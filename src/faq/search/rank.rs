@@ -316,7 +316,7 @@ pub(super) fn signature_score(place: usize) -> f32 {
 pub(super) const EXACT_SCORE: f32 = 1.0;
 
 /// From this score on, an entry answers by itself.
-const SURE: f32 = 0.65;
+const SURE: f32 = 0.7;
 
 /// Below this score, nothing is near.
 const NEAR: f32 = 0.2;
