@@ -2,3 +2,4 @@
 pub mod bot;
 pub mod cli;
 pub mod faq;
+pub mod state;
