@@ -16,6 +16,8 @@ pub struct Health {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
+    /// The process as a whole.
+    Process,
     /// The catalog and its index.
     Content,
     /// The settings that are read again while the process runs.
@@ -86,6 +88,7 @@ impl Part {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Part::Process => "process",
             Part::Content => "content",
             Part::Config => "config",
             Part::State => "state",
