@@ -370,7 +370,7 @@ fn scalar(kind: &ValueKind) -> Value {
 
 /// Reads a tree into settings. What cannot be read is said, taken out, and the rest read again, until nothing is left to say.
 fn read(given: &mut Given, problems: &mut Vec<String>) -> Config {
-    let mut tried = BTreeMap::new();
+    let mut texts: BTreeMap<String, Text> = BTreeMap::new();
     loop {
         let error = match serde_path_to_error::deserialize(given.tree.clone()) {
             Ok(config) => return config,
@@ -380,47 +380,89 @@ fn read(given: &mut Given, problems: &mut Vec<String>) -> Config {
         let message = error.into_inner().to_string();
         let key = blamed(&path, &message);
         let origin = origin_of(&given.origins, &key);
-        let is_text = matches!(origin, Origin::Environment(_) | Origin::Flag);
-        let written = at(&mut given.tree, &key).map(|value| value.clone());
-        if is_text && let Some(Value::String(text)) = tried.get(&key).cloned().or(written.clone()) {
-            let readings = readings(&text);
-            let turn = usize::from(tried.contains_key(&key))
-                + readings
-                    .iter()
-                    .position(|reading| Some(reading) == written.as_ref())
-                    .unwrap_or_default();
-            if let (Some(reading), Some(place)) = (readings.get(turn), at(&mut given.tree, &key)) {
-                *place = reading.clone();
-                tried.insert(key, Value::String(text));
-                continue;
-            }
+        let written = at(&mut given.tree, &key).cloned().unwrap_or_default();
+        if matches!(origin, Origin::Environment(_) | Origin::Flag)
+            && let Some(text) = written.as_str()
+        {
+            texts
+                .entry(key.clone())
+                .or_insert_with(|| Text::new(text, &message));
         }
-        let written = tried.get(&key).cloned().or(written).unwrap_or_default();
+        let mut text = texts.get_mut(&key);
+        if let Some(text) = &mut text
+            && let Some(reading) = text.readings.pop()
+            && let Some(place) = at(&mut given.tree, &key)
+        {
+            *place = reading;
+            continue;
+        }
+        // Of a text that no reading saves, the first message is the one that fits what stands there.
+        let (written, message) = match text {
+            Some(text) => (Value::from(text.written.clone()), text.message.clone()),
+            None => (written, message),
+        };
         let written = match &written {
             Value::Object(_) | Value::Null => String::new(),
             value => format!(" = {value}"),
         };
-        problems.push(format!("{origin}: {key}{written}: {message}"));
+        problems.push(format!("{origin}: {key}{written}: {}", in_plain(&message)));
         if !take_out(&mut given.tree, &key) {
             return Config::default();
         }
     }
 }
 
-/// What a text in a variable or flag may mean where a text is not what is needed: a number, a truth value, or a list.
-fn readings(text: &str) -> Vec<Value> {
-    let mut readings = Vec::new();
-    if let Ok(value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_))) =
-        serde_json::from_str(text)
-    {
-        readings.push(value);
+/// A text in a variable or flag, where something else than a text may be needed.
+struct Text {
+    written: String,
+    /// What is wrong with it as a text.
+    message: String,
+    /// What else it may mean, the likeliest last.
+    readings: Vec<Value>,
+}
+
+impl Text {
+    fn new(written: &str, message: &str) -> Self {
+        let items = written.split(',').map(str::trim);
+        let mut readings: Vec<Value> = vec![
+            items
+                .filter(|item| !item.is_empty())
+                .map(Value::from)
+                .collect(),
+        ];
+        if let Ok(value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_))) =
+            serde_json::from_str(written)
+        {
+            readings.push(value);
+        }
+        Text {
+            written: written.to_owned(),
+            message: message.to_owned(),
+            readings,
+        }
     }
-    let items = text
-        .split(',')
-        .map(str::trim)
-        .filter(|item| !item.is_empty());
-    readings.push(items.map(Value::from).collect());
-    readings
+}
+
+/// serde's names of types, as people say them.
+fn in_plain(message: &str) -> String {
+    let names = [
+        ("expected usize", "expected a whole number"),
+        ("expected u64", "expected a whole number"),
+        ("expected u32", "expected a whole number"),
+        ("expected a boolean", "expected true or false"),
+        ("expected a sequence", "expected a list"),
+        ("expected path string", "expected a path"),
+        (
+            "expected socket address",
+            "expected an address with a port, such as 127.0.0.1:8080",
+        ),
+        (
+            "invalid socket address syntax",
+            "expected an address with a port, such as 127.0.0.1:8080",
+        ),
+    ];
+    let plain = |message: String, (name, plain): (&str, &str)| message.replace(name, plain);
+    names.into_iter().fold(message.to_owned(), plain)
 }
 
 /// The key that an error is about. For an unknown key serde names its table; the key stands in the message.
@@ -669,7 +711,18 @@ mod tests {
             &["nonsense", "web.listen=nowhere"],
         )
         .unwrap_err();
-        insta::assert_snapshot!(said, @r#""#);
+        insta::assert_snapshot!(said, @r#"
+        --set nonsense: write it as KEY=VALUE, such as --set web.listen=127.0.0.1:8080
+        team.toml: channels.slack.C1.mode = "loud": unknown variant `loud`, expected one of `normal`, `mention_only`, `private`, `incident`, `muted`
+        team.toml: limits.in_flight = "many": invalid type: string "many", expected a whole number
+        team.toml: log.format = "xml": unknown variant `xml`, expected `text` or `json`
+        environment K8SFAQ__SERVE__GRACE_SECONDS: serve.grace_seconds = "soon": invalid type: string "soon", expected a whole number
+        team.toml: state.dirr = "x": unknown field `dirr`, expected `dir` or `keep_questions`
+        team.toml: sttate = 1: unknown field `sttate`, expected one of `content`, `state`, `web`, `log`, `serve`, `limits`, `channels`, `people`
+        flag --set: web.listen = "nowhere": expected an address with a port, such as 127.0.0.1:8080
+        team.toml: channels.slack.C2.watch: `true` cannot go with mode `muted`: offers need mode `normal` or `incident`
+        team.toml: limits.lookups = 0: write a number from 1 to 100000
+        "#);
     }
 
     #[test]

@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 
 use super::request::Platform;
 
@@ -96,22 +95,27 @@ impl<K: Hash + Eq> Buckets<K> {
     }
 
     /// Takes one request of `per_minute`; else the time after which the next is taken.
-    pub(super) fn take(&self, key: K, per_minute: u32) -> Result<(), Duration> {
+    pub(super) fn take(&self, key: K, per_minute: u32, now: Instant) -> Result<(), Duration> {
         if per_minute == 0 {
             return Ok(());
         }
         let each = Duration::from_secs(60) / per_minute;
         let burst = (per_minute / BURST_SHARE).max(1);
-        self.take_one(key, each, each * (burst - 1))
+        self.take_one(key, each, each * (burst - 1), now)
     }
 
     /// Takes one request in `pause`; else the time that is left of it.
-    pub(super) fn take_after(&self, key: K, pause: Duration) -> Result<(), Duration> {
-        self.take_one(key, pause, Duration::ZERO)
+    pub(super) fn take_after(&self, key: K, pause: Duration, now: Instant) -> Result<(), Duration> {
+        self.take_one(key, pause, Duration::ZERO, now)
     }
 
-    fn take_one(&self, key: K, each: Duration, ahead: Duration) -> Result<(), Duration> {
-        let now = Instant::now();
+    fn take_one(
+        &self,
+        key: K,
+        each: Duration,
+        ahead: Duration,
+        now: Instant,
+    ) -> Result<(), Duration> {
         let mut empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
         if empty_at.len() >= MAX_KEYS {
             empty_at.retain(|_, at| *at > now);
@@ -139,41 +143,42 @@ pub(super) fn seconds(pause: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn half_a_minutes_requests_may_come_at_once_and_the_rest_evenly() {
-        let buckets = Buckets::new();
+    #[test]
+    fn half_a_minutes_requests_may_come_at_once_and_the_rest_evenly() {
+        let (buckets, start) = (Buckets::new(), Instant::now());
         for _ in 0..10 {
-            assert_eq!(buckets.take("U1", 20), Ok(()));
+            assert_eq!(buckets.take("U1", 20, start), Ok(()));
         }
-        assert_eq!(buckets.take("U1", 20), Err(Duration::from_secs(3)));
-        assert_eq!(buckets.take("U2", 20), Ok(()));
-        tokio::time::advance(Duration::from_secs(3)).await;
-        assert_eq!(buckets.take("U1", 20), Ok(()));
-        assert!(buckets.take("U1", 20).is_err());
+        let pause = Duration::from_secs(3);
+        assert_eq!(buckets.take("U1", 20, start), Err(pause));
+        assert_eq!(buckets.take("U2", 20, start), Ok(()));
+        assert_eq!(buckets.take("U1", 20, start + pause), Ok(()));
+        assert_eq!(buckets.take("U1", 20, start + pause), Err(pause));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_refused_request_does_not_prolong_the_pause() {
-        let buckets = Buckets::new();
+    #[test]
+    fn a_refused_request_does_not_prolong_the_pause() {
+        let (buckets, start) = (Buckets::new(), Instant::now());
         let pause = Duration::from_secs(10);
-        assert_eq!(buckets.take_after("x", pause), Ok(()));
+        assert_eq!(buckets.take_after("x", pause, start), Ok(()));
         for _ in 0..100 {
-            assert_eq!(buckets.take_after("x", pause), Err(pause));
+            assert_eq!(buckets.take_after("x", pause, start), Err(pause));
         }
+        assert_eq!(buckets.take_after("x", pause, start + pause), Ok(()));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn what_is_remembered_is_bounded() {
-        let buckets = Buckets::new();
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let (buckets, start) = (Buckets::new(), Instant::now());
         for key in 0..3 * MAX_KEYS {
-            let _ = buckets.take(key, 1);
+            let _ = buckets.take(key, 1, start);
         }
         assert!(buckets.empty_at.lock().unwrap().len() <= MAX_KEYS);
     }
 
     #[test]
     fn nought_is_no_limit() {
-        let buckets = Buckets::new();
-        assert!((0..1_000).all(|_| buckets.take("U1", 0).is_ok()));
+        let (buckets, start) = (Buckets::new(), Instant::now());
+        assert!((0..1_000).all(|_| buckets.take("U1", 0, start).is_ok()));
     }
 }

@@ -84,6 +84,12 @@ impl Bot {
         }
     }
 
+    /// The same bot, which counts with others.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Bot { metrics, ..self }
+    }
+
     /// The same bot with a source of live evidence.
     #[must_use]
     pub fn with_clusters(self, clusters: Clusters) -> Self {
@@ -254,19 +260,21 @@ impl Bot {
             | Action::NotWhatIMeant { .. } => (true, false),
         };
         let is_channel = request.place.kind != PlaceKind::Direct;
+        let now = Instant::now();
         let person = (platform, request.person.id.clone());
         let channel = (platform, request.place.channel.clone());
-        let (limit, pause) =
-            if is_persons && let Err(pause) = self.people.take(person, rules.limits.person()) {
-                ("person", pause)
-            } else if is_public
-                && is_channel
-                && let Err(pause) = self.channels.take(channel, rules.limits.channel())
-            {
-                ("channel", pause)
-            } else {
-                return None;
-            };
+        let (limit, pause) = if is_persons
+            && let Err(pause) = self.people.take(person, rules.limits.person(), now)
+        {
+            ("person", pause)
+        } else if is_public
+            && is_channel
+            && let Err(pause) = self.channels.take(channel, rules.limits.channel(), now)
+        {
+            ("channel", pause)
+        } else {
+            return None;
+        };
         self.metrics.refused(limit);
         if rules.mode == Mode::Muted && matches!(request.action, Action::Mention { .. }) {
             return Some(Shown::public(Reply::Silence));
@@ -374,7 +382,7 @@ impl Bot {
         let channel = (here.place.platform, here.place.channel.clone());
         if self
             .channels
-            .take(channel, here.rules.limits.channel())
+            .take(channel, here.rules.limits.channel(), Instant::now())
             .is_err()
         {
             self.metrics.refused("channel");
@@ -510,7 +518,7 @@ impl Bot {
             {
                 let place = here.place.thread.as_ref().unwrap_or(&here.place.channel);
                 let key = (here.place.platform, place.clone(), answer.id.clone());
-                if let Err(left) = self.shown.take_after(key, pause) {
+                if let Err(left) = self.shown.take_after(key, pause, Instant::now()) {
                     self.metrics.refused("cooldown");
                     let seconds = limits::seconds(left);
                     return refused(Refusal::JustAnswered { seconds });
