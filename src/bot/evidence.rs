@@ -87,4 +87,10 @@ impl Lookup {
     pub fn audience(&self) -> Audience {
         self.audience
     }
+
+    /// The namespace and cluster that were named: a button that shares the answer carries them on.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.query.target
+    }
 }

@@ -51,10 +51,10 @@ pub struct Bot {
 impl Bot {
     /// A bot that answers from a catalog, everywhere and everyone, and looks at no cluster.
     #[must_use]
-    pub fn new(faq: Faq, state: State) -> Self {
+    pub fn new(faq: impl Into<Arc<Faq>>, state: State) -> Self {
         let limits = limits::Settings::default();
         Bot {
-            faq: ArcSwap::from_pointee(faq),
+            faq: ArcSwap::new(faq.into()),
             policy: ArcSwap::default(),
             state,
             metrics: Metrics::new(),
@@ -416,7 +416,10 @@ impl Bot {
             (Looking::Publicly(_), Some(target)) => {
                 self.with_lookup(here, reply, "", target, Audience::Everyone)
             }
-            _ => Shown::public(reply),
+            _ => Shown {
+                length: here.length(),
+                ..Shown::public(reply)
+            },
         }
     }
 
