@@ -1,4 +1,8 @@
 //! The map of this tree.
 pub mod bot;
 pub mod cli;
+pub mod config;
 pub mod faq;
+pub mod serve;
+pub mod state;
+pub mod web;

@@ -1,40 +1,108 @@
 //! What a person can ask and press, whatever the platform.
 
+mod answering;
 pub mod command;
+pub mod evidence;
+pub mod health;
+pub mod limits;
+pub mod metrics;
+pub mod policy;
 pub mod reply;
 pub mod request;
+mod words;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use futures_util::FutureExt;
+use tokio::sync::Semaphore;
 
 use crate::faq::answer::{Answer, Faq, Outcome};
-use crate::faq::entry::Entry;
 use crate::faq::id::EntryId;
-use command::{Command, Question};
-use reply::{
-    Answered, Audience, Choices, EntryRef, Help, HowSure, Length, NoMatch, Refusal, Reply, Shown,
-};
-use request::{Action, Request};
+use crate::faq::{markdown, placeholder};
+use crate::state::{Judgement, Miss, State, StateError, Thread};
+use command::{Command, Namespace, Target};
+use evidence::{About, Clusters, Found, Lookup, Query};
+use limits::Buckets;
+use metrics::{Answering, LookedUp, Metrics};
+use policy::{Author, Looking, Mode, Policy, Rules, Scope};
+use reply::{Answered, Audience, Choices, Evidence, Length, Refusal, Reply, Shown};
+use request::{Action, Person, Place, PlaceKind, Platform, Request, ShareLookup, Vote};
 
 /// Questions that show what the bot is for, and that its own FAQ answers.
 pub const EXAMPLES: [&str; 3] = ["crashloop", "why is my pod pending?", "exit code 137"];
 
-/// Most titles that are offered where nothing matches.
-const MAX_NEAREST: usize = 3;
-
 /// The use cases, with what they need.
 pub struct Bot {
     faq: ArcSwap<Faq>,
+    policy: ArcSwap<Policy>,
+    state: State,
+    metrics: Metrics,
+    clusters: Option<Clusters>,
+    in_flight: Semaphore,
+    lookups: Semaphore,
+    people: Buckets<(Platform, String)>,
+    channels: Buckets<(Platform, String)>,
+    shown: Buckets<(Platform, String, EntryId)>,
 }
 
 impl Bot {
-    /// A bot that answers from a catalog.
+    /// A bot that answers from a catalog, everywhere and everyone, and looks at no cluster.
     #[must_use]
-    pub fn new(faq: Faq) -> Self {
+    pub fn new(faq: impl Into<Arc<Faq>>, state: State) -> Self {
+        let limits = limits::Settings::default();
         Bot {
-            faq: ArcSwap::from_pointee(faq),
+            faq: ArcSwap::new(faq.into()),
+            policy: ArcSwap::default(),
+            state,
+            metrics: Metrics::new(),
+            clusters: None,
+            in_flight: Semaphore::new(limits.in_flight),
+            lookups: Semaphore::new(limits.lookups),
+            people: Buckets::new(),
+            channels: Buckets::new(),
+            shown: Buckets::new(),
         }
+    }
+
+    /// The same bot with a channel policy.
+    #[must_use]
+    pub fn with_policy(self, policy: Policy) -> Self {
+        self.policy.store(Arc::new(policy));
+        self
+    }
+
+    /// The same bot with bounds on work in flight.
+    #[must_use]
+    pub fn with_limits(self, limits: &limits::Settings) -> Self {
+        Bot {
+            in_flight: Semaphore::new(limits.in_flight),
+            lookups: Semaphore::new(limits.lookups),
+            ..self
+        }
+    }
+
+    /// The same bot, which counts with others.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Bot { metrics, ..self }
+    }
+
+    /// The same bot with a source of live evidence.
+    #[must_use]
+    pub fn with_clusters(self, clusters: Clusters) -> Self {
+        Bot {
+            clusters: Some(clusters),
+            ..self
+        }
+    }
+
+    /// What is counted and measured.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// The catalog that answers now.
@@ -48,125 +116,518 @@ impl Bot {
         self.faq.store(Arc::new(faq));
     }
 
-    /// Does what a person asks. It waits for no cluster: evidence follows by itself.
-    #[expect(
-        clippy::unused_async,
-        reason = "channel policy and the state store will be awaited"
-    )]
+    /// Follows another channel policy from now on.
+    pub fn replace_policy(&self, policy: Policy) {
+        self.policy.store(Arc::new(policy));
+    }
+
+    /// What holds in a place.
+    #[must_use]
+    pub fn rules(&self, place: &Place) -> Rules {
+        self.policy.load().rules(place)
+    }
+
+    /// Whether a message that is not addressed to the bot is to be handed to it as [`Action::Overheard`].
+    #[must_use]
+    pub fn hears(&self, place: &Place, author: Author<'_>) -> bool {
+        self.policy.load().hears(place, author)
+    }
+
+    /// Whether any channel of a platform is watched: only then its messages are asked for.
+    #[must_use]
+    pub fn watches(&self, platform: Platform) -> bool {
+        self.policy.load().watches(platform)
+    }
+
+    /// Does what a person asks. It waits for no cluster, and a panic in it ends as an apology.
     pub async fn handle(&self, request: Request) -> Shown {
+        let started = Instant::now();
+        let platform = request.place.platform;
+        let shown = AssertUnwindSafe(self.admitted(request))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| {
+                self.metrics.panicked();
+                Shown::private(Reply::Refused(Refusal::Broken))
+            });
+        let answering = match &shown.reply {
+            Reply::Answer(_) => Answering::Entry,
+            Reply::Choices(_) => Answering::Choices,
+            Reply::NoMatch(_) => Answering::NoMatch,
+            Reply::Refused(_) => Answering::Refused,
+            Reply::Silence => Answering::Silent,
+            Reply::Help(_)
+            | Reply::Topics(_)
+            | Reply::Topic { .. }
+            | Reply::Status(_)
+            | Reply::Thanks
+            | Reply::Muted => Answering::Command,
+        };
+        self.metrics
+            .answered(platform, answering, started.elapsed());
+        shown
+    }
+
+    /// Makes the lookup of a reply and hands back the whole reply with what it found, within the deadline that is set for it.
+    pub async fn evidence(&self, lookup: Lookup) -> Shown {
+        let started = Instant::now();
+        let found = match &self.clusters {
+            Some(clusters) => self.look(clusters, lookup.query).await,
+            // Without clusters no lookup is handed out; after a change of settings one may still be under way.
+            None => nothing_seen(words::broke(), LookedUp::Failed),
+        };
+        self.metrics.looked_up(found.outcome, started.elapsed());
+        let reply = match lookup.answer {
+            Some(answer) => Reply::Answer(Box::new(self.with_evidence(*answer, found))),
+            None => Reply::Status(found.blocks),
+        };
+        Shown {
+            reply,
+            audience: lookup.audience,
+            length: lookup.length,
+            can_share: lookup.can_share,
+            lookup: None,
+        }
+    }
+
+    async fn look(&self, clusters: &Clusters, query: Query) -> Found {
+        let look = async {
+            // It is never closed; were it, looking without a bound would still be right.
+            let _turn = self.lookups.acquire().await;
+            AssertUnwindSafe((clusters.source)(query))
+                .catch_unwind()
+                .await
+        };
+        match tokio::time::timeout(clusters.deadline, look).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(_)) => {
+                self.metrics.panicked();
+                nothing_seen(words::broke(), LookedUp::Failed)
+            }
+            Err(_) => nothing_seen(words::too_slow(clusters.deadline), LookedUp::TimedOut),
+        }
+    }
+
+    /// The answer with the steps of the cluster's version, real names in its commands, and what was found.
+    fn with_evidence(&self, answer: Answered, found: Found) -> Answered {
         let faq = self.faq();
-        let private = |reply| Shown {
-            reply,
-            audience: Audience::Asker,
-            length: Length::Full,
+        let steps = match faq.entry(&answer.id) {
+            Some(entry) if found.version.is_some() => entry.steps(found.version),
+            _ => answer.steps.clone(),
         };
-        let public = |reply| Shown {
-            reply,
-            audience: Audience::Everyone,
-            length: Length::Full,
+        Answered {
+            steps: placeholder::fill(&steps, &found.values),
+            evidence: Evidence::Shown(found.blocks),
+            ..answer
+        }
+    }
+
+    async fn admitted(&self, request: Request) -> Shown {
+        let Ok(_permit) = self.in_flight.try_acquire() else {
+            self.metrics.refused("in_flight");
+            return refused(Refusal::Busy);
         };
-        match request.action {
-            Action::Command { text } | Action::Message { text } => private(command(&faq, &text)),
-            Action::Mention { text } => public(command(&faq, &text)),
-            Action::Overheard { text } => public(overheard(&faq, &text)),
-            Action::Pick { entry } => private(chosen(&faq, &entry)),
-            Action::NotWhatIMeant { others, .. } => private(Reply::Choices(Choices {
-                candidates: refs(&faq, &others),
-                ask_a_human: None,
+        let rules = self.rules(&request.place);
+        if let Some(refusal) = self.too_often(&request, &rules) {
+            return refusal;
+        }
+        let Request {
+            person,
+            place,
+            action,
+        } = request;
+        let here = Here {
+            faq: self.faq(),
+            looking: self.policy.load().looking(&place, &person),
+            rules,
+            person,
+            place,
+        };
+        let shown = self.act(&here, action).await;
+        self.settle(&here, shown)
+    }
+
+    /// People are held to their limit with whatever they ask for; a channel is spared what everyone in it would see.
+    fn too_often(&self, request: &Request, rules: &Rules) -> Option<Shown> {
+        let platform = request.place.platform;
+        let (is_persons, is_public) = match &request.action {
+            Action::Vote { .. } | Action::Mute | Action::Home => return None,
+            Action::Overheard { .. } => (false, false),
+            Action::Mention { .. } | Action::Share { .. } => (true, true),
+            Action::Command { .. }
+            | Action::Message { .. }
+            | Action::Pick { .. }
+            | Action::NotWhatIMeant { .. } => (true, false),
+        };
+        let is_channel = request.place.kind != PlaceKind::Direct;
+        let now = Instant::now();
+        let person = (platform, request.person.id.clone());
+        let channel = (platform, request.place.channel.clone());
+        let (limit, pause) = if is_persons
+            && let Err(pause) = self.people.take(person, rules.limits.person(), now)
+        {
+            ("person", pause)
+        } else if is_public
+            && is_channel
+            && let Err(pause) = self.channels.take(channel, rules.limits.channel(), now)
+        {
+            ("channel", pause)
+        } else {
+            return None;
+        };
+        self.metrics.refused(limit);
+        if rules.mode == Mode::Muted && matches!(request.action, Action::Mention { .. }) {
+            return Some(Shown::public(Reply::Silence));
+        }
+        let seconds = limits::seconds(pause);
+        Some(refused(Refusal::TooMany { seconds }))
+    }
+
+    async fn act(&self, here: &Here, action: Action) -> Shown {
+        let is_muted = here.rules.mode == Mode::Muted;
+        match action {
+            Action::Mention { .. } | Action::Overheard { .. } if is_muted => {
+                Shown::public(Reply::Silence)
+            }
+            Action::Command { .. }
+            | Action::Message { .. }
+            | Action::Pick { .. }
+            | Action::NotWhatIMeant { .. }
+            | Action::Share { .. }
+                if is_muted =>
+            {
+                refused(Refusal::MutedHere)
+            }
+            Action::Command { text } => self.command(here, &text, Audience::Asker).await,
+            Action::Message { text } => {
+                self.question(here, &text, Target::default(), Audience::Asker)
+                    .await
+            }
+            Action::Mention { text } => self.command(here, &text, here.public()).await,
+            Action::Overheard { text } => self.overheard(here, &text).await,
+            Action::Pick { entry } => {
+                let reply = answering::chosen(&here.faq, &entry);
+                self.with_lookup(here, reply, "", Target::default(), Audience::Asker)
+            }
+            Action::NotWhatIMeant { others, .. } => Shown::private(Reply::Choices(Choices {
+                candidates: answering::refs(&here.faq, &others),
+                ask_a_human: here.rules.ask_a_human.clone(),
             })),
-            Action::Share { entry, .. } => public(chosen(&faq, &entry)),
-            Action::Vote { .. } => private(Reply::Thanks),
-            Action::Mute => public(Reply::Muted),
-            Action::Home => private(help(&faq)),
+            Action::Share { .. } if here.public() == Audience::Asker => {
+                refused(Refusal::PrivateHere)
+            }
+            Action::Share { entry, lookup } => self.share(here, &entry, lookup),
+            Action::Vote { entry, vote } => {
+                self.vote(here, entry, vote).await;
+                Shown::private(Reply::Thanks)
+            }
+            Action::Mute => {
+                if let Some(thread) = here.thread() {
+                    let done = self.state.mute(thread).await;
+                    self.noted(done);
+                }
+                Shown::public(Reply::Muted)
+            }
+            Action::Home => Shown::private(answering::help(&here.faq)),
         }
     }
-}
 
-fn command(faq: &Faq, text: &str) -> Reply {
-    match Command::parse(text, faq.catalog(), |_| false) {
-        Command::Help => help(faq),
-        Command::Topics(None) => Reply::Topics(
-            faq.catalog()
-                .topics()
-                .into_iter()
-                .map(|(topic, entries)| (topic.to_owned(), entries.len()))
-                .collect(),
-        ),
-        Command::Topics(Some(topic)) => Reply::Topic {
-            entries: faq
-                .catalog()
-                .topics()
-                .get(topic.as_str())
-                .map(|entries| entries.iter().map(|entry| EntryRef::of(entry)).collect())
-                .unwrap_or_default(),
-            topic,
-        },
-        Command::Show(id) => chosen(faq, &id),
-        Command::Status(_) => Reply::Status(Vec::new()),
-        Command::Ask(Question { text, .. }) => asked(faq, &faq.answer(&text)),
+    async fn command(&self, here: &Here, text: &str, audience: Audience) -> Shown {
+        let in_scope = |namespace: &Namespace| match &here.looking {
+            Looking::No => false,
+            Looking::Privately(scope) | Looking::Publicly(scope) => scope.holds(namespace.as_str()),
+        };
+        match Command::parse(text, here.faq.catalog(), in_scope) {
+            Command::Ask(question) => {
+                self.question(here, &question.text, question.target, audience)
+                    .await
+            }
+            Command::Status(target) => self.status(here, target, audience),
+            other => {
+                let reply = answering::looked_up(&here.faq, &other);
+                let reply = reply.unwrap_or(Reply::Silence);
+                self.with_lookup(here, reply, "", Target::default(), audience)
+            }
+        }
     }
-}
 
-fn asked(faq: &Faq, answer: &Answer) -> Reply {
-    let ids: Vec<EntryId> = answer.hits.iter().map(|hit| hit.id.clone()).collect();
-    match (
-        answer.outcome,
-        answer.hits.first().and_then(|hit| faq.entry(&hit.id)),
-    ) {
-        (Outcome::Entry, Some(entry)) => {
-            let how_sure = match &answer.signature {
-                Some(fragment) => HowSure::Signature(fragment.clone()),
-                None => HowSure::Words(answer.hits[0].score),
-            };
-            Reply::Answer(Box::new(answered(
-                faq,
+    async fn question(&self, here: &Here, text: &str, target: Target, audience: Audience) -> Shown {
+        let answer = here.faq.answer(text);
+        if answer.outcome == Outcome::NoMatch {
+            self.miss(here, &answer).await;
+        }
+        let reply = answering::asked(&here.faq, &answer, here.rules.ask_a_human.clone());
+        self.with_lookup(here, reply, text, target, audience)
+    }
+
+    /// A watched message gets an answer only where a signature names one, once for each thread and entry, and none in a muted thread.
+    async fn overheard(&self, here: &Here, text: &str) -> Shown {
+        let silence = Shown::public(Reply::Silence);
+        if here.rules.watch == policy::Watch::Nobody {
+            return silence;
+        }
+        let Some(thread) = here.thread() else {
+            return silence;
+        };
+        let answer = here.faq.answer(text);
+        let (Outcome::Entry, Some(_), Some(hit)) =
+            (answer.outcome, &answer.signature, answer.hits.first())
+        else {
+            return silence;
+        };
+        // Where the store cannot tell, silence: an offer too few is better than the same one again and again.
+        if self.noted(self.state.is_muted(thread.clone()).await) != Some(false) {
+            return silence;
+        }
+        let channel = (here.place.platform, here.place.channel.clone());
+        if self
+            .channels
+            .take(channel, here.rules.limits.channel(), Instant::now())
+            .is_err()
+        {
+            self.metrics.refused("channel");
+            return silence;
+        }
+        let offered = self.state.offer_once(thread, hit.id.clone()).await;
+        if self.noted(offered) != Some(true) {
+            return silence;
+        }
+        let reply = answering::asked(&here.faq, &answer, None);
+        let mut shown = self.with_lookup(here, reply, text, Target::default(), Audience::Everyone);
+        // Nobody asked, so there is nobody to show anything to alone.
+        if shown
+            .lookup
+            .as_ref()
+            .is_some_and(|lookup| lookup.audience == Audience::Asker)
+        {
+            shown.lookup = None;
+        }
+        shown
+    }
+
+    /// What was private, for everyone: the same entry, and the lookup again only where everyone may see it.
+    fn share(&self, here: &Here, entry: &EntryId, lookup: Option<ShareLookup>) -> Shown {
+        let reply = answering::chosen(&here.faq, entry);
+        let target = lookup.map(|lookup| Target {
+            namespace: lookup.namespace,
+            context: lookup.context,
+        });
+        match (&here.looking, target) {
+            (Looking::Publicly(_), Some(target)) => {
+                self.with_lookup(here, reply, "", target, Audience::Everyone)
+            }
+            _ => Shown {
+                length: here.length(),
+                ..Shown::public(reply)
+            },
+        }
+    }
+
+    fn status(&self, here: &Here, target: Target, audience: Audience) -> Shown {
+        let (scope, eyes) = match (&here.looking, &self.clusters) {
+            (Looking::No, _) | (_, None) => return refused(Refusal::NoScope),
+            (Looking::Privately(scope), Some(_)) => (scope, Audience::Asker),
+            (Looking::Publicly(scope), Some(_)) => (scope, audience),
+        };
+        if !is_inside(scope, &target) {
+            return refused(Refusal::OutOfScope);
+        }
+        Shown {
+            audience: eyes,
+            length: here.length(),
+            lookup: Some(Lookup {
+                query: Query {
+                    about: About::Status,
+                    target,
+                    scope: scope.clone(),
+                },
+                answer: None,
+                audience: eyes,
+                length: here.length(),
+                can_share: false,
+            }),
+            ..Shown::public(Reply::Status(words::looking()))
+        }
+    }
+
+    /// A reply with the lookup that belongs to it, where this place may look and the entry has conditions to look for.
+    fn with_lookup(
+        &self,
+        here: &Here,
+        reply: Reply,
+        question: &str,
+        target: Target,
+        audience: Audience,
+    ) -> Shown {
+        let shown = |reply, lookup| Shown {
+            reply,
+            audience,
+            length: here.length(),
+            can_share: false,
+            lookup,
+        };
+        let Reply::Answer(mut answer) = reply else {
+            return shown(reply, None);
+        };
+        let (scope, eyes) = match (&here.looking, &self.clusters) {
+            (Looking::No, _) | (_, None) => return shown(Reply::Answer(answer), None),
+            (Looking::Privately(scope), Some(_)) => (scope, Audience::Asker),
+            (Looking::Publicly(scope), Some(_)) => (scope, audience),
+        };
+        if !is_inside(scope, &target) {
+            answer.evidence = Evidence::OutOfScope;
+            return shown(Reply::Answer(answer), None);
+        }
+        let conditions: Vec<_> = here.faq.entry(&answer.id).map_or_else(Vec::new, |entry| {
+            entry
+                .explains
+                .iter()
+                .chain(&entry.looks_for)
+                .copied()
+                .collect()
+        });
+        if conditions.is_empty() {
+            return shown(Reply::Answer(answer), None);
+        }
+        let lookup = Lookup {
+            query: Query {
+                about: About::Entry {
+                    id: answer.id.clone(),
+                    conditions,
+                    question: question.to_owned(),
+                },
+                target,
+                scope: scope.clone(),
+            },
+            answer: Some(answer.clone()),
+            audience: eyes,
+            length: here.length(),
+            can_share: here.can_share(eyes),
+        };
+        if eyes == audience {
+            answer.evidence = Evidence::Pending;
+        }
+        shown(Reply::Answer(answer), Some(lookup))
+    }
+
+    /// The last word on a reply: the cooldown of what everyone sees, and whether the asker may share it.
+    fn settle(&self, here: &Here, mut shown: Shown) -> Shown {
+        if let Reply::Answer(answer) = &shown.reply {
+            shown.can_share = here.can_share(shown.audience);
+            let pause = here.rules.limits.cooldown(here.place.platform);
+            if shown.audience == Audience::Everyone
+                && here.place.kind != PlaceKind::Direct
+                && !pause.is_zero()
+            {
+                let place = here.place.thread.as_ref().unwrap_or(&here.place.channel);
+                let key = (here.place.platform, place.clone(), answer.id.clone());
+                if let Err(left) = self.shown.take_after(key, pause, Instant::now()) {
+                    self.metrics.refused("cooldown");
+                    let seconds = limits::seconds(left);
+                    return refused(Refusal::JustAnswered { seconds });
+                }
+            }
+        }
+        shown
+    }
+
+    async fn vote(&self, here: &Here, entry: EntryId, vote: Vote) {
+        self.metrics.voted(here.place.platform, vote);
+        let done = self
+            .state
+            .vote(Judgement {
+                platform: here.place.platform.name(),
+                person: here.person.id.clone(),
                 entry,
-                how_sure,
-                refs(faq, &ids[1..]),
-            )))
+                is_up: vote == Vote::Up,
+            })
+            .await;
+        self.noted(done);
+    }
+
+    async fn miss(&self, here: &Here, answer: &Answer) {
+        let done = self
+            .state
+            .miss(Miss {
+                platform: here.place.platform.name(),
+                question: None,
+                nearest: answer.hits.first().map(|hit| hit.id.clone()),
+            })
+            .await;
+        self.noted(done);
+    }
+
+    /// What the store says; its failures are counted and logged, and never keep an answer back.
+    fn noted<T>(&self, result: Result<T, StateError>) -> Option<T> {
+        result
+            .inspect_err(|error| {
+                self.metrics.state_failed();
+                tracing::warn!(%error, "the state store failed; answers go on without it");
+            })
+            .ok()
+    }
+}
+
+/// A request's surroundings, settled once.
+struct Here {
+    faq: Arc<Faq>,
+    rules: Rules,
+    looking: Looking,
+    person: Person,
+    place: Place,
+}
+
+impl Here {
+    /// Who sees an answer to somebody who asked before everyone.
+    fn public(&self) -> Audience {
+        match self.rules.mode {
+            Mode::Private | Mode::Muted => Audience::Asker,
+            Mode::Normal | Mode::MentionOnly | Mode::Incident => Audience::Everyone,
         }
-        (Outcome::Choices, _) => Reply::Choices(Choices {
-            candidates: refs(faq, &ids),
-            ask_a_human: None,
-        }),
-        (Outcome::Entry | Outcome::NoMatch, _) => Reply::NoMatch(NoMatch {
-            nearest: refs(faq, &ids[..ids.len().min(MAX_NEAREST)]),
-            ask_a_human: None,
-        }),
+    }
+
+    fn length(&self) -> Length {
+        match self.rules.mode {
+            Mode::Incident => Length::Terse,
+            Mode::Normal | Mode::MentionOnly | Mode::Private | Mode::Muted => Length::Full,
+        }
+    }
+
+    fn can_share(&self, audience: Audience) -> bool {
+        audience == Audience::Asker
+            && self.public() == Audience::Everyone
+            && self.place.kind != PlaceKind::Direct
+    }
+
+    fn thread(&self) -> Option<Thread> {
+        Some(Thread {
+            platform: self.place.platform.name(),
+            channel: self.place.channel.clone(),
+            thread: self.place.thread.clone()?,
+        })
     }
 }
 
-/// A watched message gets an answer only where a signature names one.
-fn overheard(faq: &Faq, text: &str) -> Reply {
-    let answer = faq.answer(text);
-    if answer.signature.is_some() {
-        asked(faq, &answer)
-    } else {
-        Reply::Silence
+fn refused(refusal: Refusal) -> Shown {
+    Shown::private(Reply::Refused(refusal))
+}
+
+fn nothing_seen(blocks: Vec<markdown::Block>, outcome: LookedUp) -> Found {
+    Found {
+        blocks,
+        values: std::collections::BTreeMap::new(),
+        version: None,
+        outcome,
     }
 }
 
-fn chosen(faq: &Faq, id: &EntryId) -> Reply {
-    match faq.entry(id) {
-        Some(entry) => Reply::Answer(Box::new(answered(faq, entry, HowSure::Chosen, Vec::new()))),
-        None => Reply::Refused(Refusal::NoSuchEntry),
-    }
-}
-
-fn answered(faq: &Faq, entry: &Entry, how_sure: HowSure, others: Vec<EntryRef>) -> Answered {
-    Answered::of(entry, how_sure, refs(faq, &entry.related), others, None)
-}
-
-fn help(faq: &Faq) -> Reply {
-    Reply::Help(Help {
-        entries: faq.catalog().len(),
-        examples: EXAMPLES,
-    })
-}
-
-fn refs(faq: &Faq, ids: &[EntryId]) -> Vec<EntryRef> {
-    ids.iter()
-        .filter_map(|id| faq.entry(id))
-        .map(EntryRef::of)
-        .collect()
+fn is_inside(scope: &Scope, target: &Target) -> bool {
+    target
+        .namespace
+        .as_ref()
+        .is_none_or(|namespace| scope.holds(namespace.as_str()))
+        && target
+            .context
+            .as_ref()
+            .is_none_or(|context| scope.clusters.contains(context))
 }

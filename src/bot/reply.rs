@@ -1,5 +1,6 @@
 //! What the bot hands back to an adapter, ready to be rendered.
 
+use super::evidence::Lookup;
 use crate::faq::entry::{Entry, Origin, Source};
 use crate::faq::id::EntryId;
 use crate::faq::markdown::{Block, Inline};
@@ -44,6 +45,34 @@ pub struct Shown {
     pub audience: Audience,
     /// How much of it.
     pub length: Length,
+    /// Whether the asker may put it in front of everyone.
+    pub can_share: bool,
+    /// What is looked up in a cluster for it. An adapter shows this reply at once, awaits [`super::Bot::evidence`] and shows
+    /// what that returns in this message's place, or, where its audience is narrower, to the asker beside it.
+    pub lookup: Option<Lookup>,
+}
+
+impl Shown {
+    /// A reply for the asker alone.
+    #[must_use]
+    pub fn private(reply: Reply) -> Self {
+        Shown {
+            reply,
+            audience: Audience::Asker,
+            length: Length::Full,
+            can_share: false,
+            lookup: None,
+        }
+    }
+
+    /// A reply for everyone.
+    #[must_use]
+    pub fn public(reply: Reply) -> Self {
+        Shown {
+            audience: Audience::Everyone,
+            ..Shown::private(reply)
+        }
+    }
 }
 
 /// Who sees a reply.
@@ -111,6 +140,8 @@ pub enum Evidence {
     Pending,
     /// What was found, or why nothing could be.
     Shown(Vec<Block>),
+    /// What was named is outside what this place may look at; whether it exists is not said.
+    OutOfScope,
 }
 
 /// An entry by id and title.
@@ -165,10 +196,18 @@ pub struct Help {
 pub enum Refusal {
     /// The person or the channel asks too often; it can go on after so many seconds.
     TooMany { seconds: u64 },
+    /// The same entry was shown here a moment ago; it can be shown again after so many seconds.
+    JustAnswered { seconds: u64 },
     /// Too much is in flight at once.
     Busy,
     /// The bot is muted in this channel.
     MutedHere,
+    /// Nothing is shown to everyone in this channel.
+    PrivateHere,
+    /// Nothing may be looked at from this place.
+    NoScope,
+    /// What was named may not be looked at from this place.
+    OutOfScope,
     /// The button belongs to an entry that is no longer there.
     NoSuchEntry,
     /// Something of ours broke.

@@ -119,3 +119,14 @@ pub enum Vote {
     /// It did not.
     Down,
 }
+
+impl Vote {
+    /// The name that metrics and the state store use.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Vote::Up => "up",
+            Vote::Down => "down",
+        }
+    }
+}

@@ -2,9 +2,12 @@
 
 pub mod ask;
 pub mod check;
+pub mod doctor;
 pub mod eval;
 pub mod list;
+pub mod misses;
 mod render;
+pub mod settings;
 pub mod show;
 
 use std::fmt;
@@ -39,6 +42,9 @@ pub enum CommandError {
     /// It was asked for something that is not there.
     #[error("{0}")]
     Usage(String),
+    /// The process cannot go on, or not start.
+    #[error("{0:#}")]
+    Process(anyhow::Error),
     /// The content cannot be indexed.
     #[error(transparent)]
     Index(#[from] IndexError),

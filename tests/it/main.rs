@@ -12,4 +12,5 @@ mod check;
 mod layering;
 mod questions;
 mod search;
+mod serve;
 mod terminal;

@@ -1,0 +1,96 @@
+//! The seam to live evidence: what is to be looked up, and what came of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use super::command::Target;
+use super::metrics::LookedUp;
+use super::policy::Scope;
+use super::reply::{Answered, Audience, Length};
+use crate::faq::condition::Condition;
+use crate::faq::id::EntryId;
+use crate::faq::markdown::Block;
+use crate::faq::version::ClusterVersion;
+
+/// What is to be looked up in a cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// What the person wants to see.
+    pub about: About,
+    /// The namespace and cluster that were named; already inside the scope.
+    pub target: Target,
+    /// What may be looked at.
+    pub scope: Scope,
+}
+
+/// What a lookup is about.
+#[derive(Debug, Clone, PartialEq)]
+pub enum About {
+    /// The conditions that an entry explains or looks for.
+    Entry {
+        /// The entry.
+        id: EntryId,
+        /// Its conditions, those that it explains first.
+        conditions: Vec<Condition>,
+        /// The question, which may name an object; empty where the entry was chosen.
+        question: String,
+    },
+    /// Everything that is wrong.
+    Status,
+}
+
+/// What came of a lookup.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// What to show, failures included, already redacted.
+    pub blocks: Vec<Block>,
+    /// Real names for the placeholders of the answer's commands.
+    pub values: BTreeMap<String, String>,
+    /// The cluster's version, where it is known.
+    pub version: Option<ClusterVersion>,
+    /// What it comes to.
+    pub outcome: LookedUp,
+}
+
+/// Where evidence comes from. It must not fail: what could not be looked at is part of what is found.
+pub type Source = Arc<dyn Fn(Query) -> BoxFuture<'static, Found> + Send + Sync>;
+
+/// A source of evidence with the time that it gets.
+#[derive(Clone)]
+pub struct Clusters {
+    /// The names of the clusters that can be looked at.
+    pub names: Vec<String>,
+    /// Looks.
+    pub source: Source,
+    /// How long a lookup may take.
+    pub deadline: Duration,
+}
+
+/// A lookup that is still to be made; [`super::Bot::evidence`] makes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lookup {
+    pub(super) query: Query,
+    /// The answer that the evidence belongs to; none for a status.
+    pub(super) answer: Option<Box<Answered>>,
+    /// Who may see the evidence.
+    pub(super) audience: Audience,
+    pub(super) length: Length,
+    pub(super) can_share: bool,
+}
+
+impl Lookup {
+    /// Who may see the evidence. Where the answer went to everyone and this says the asker, it is a message of its own to them alone.
+    #[must_use]
+    pub fn audience(&self) -> Audience {
+        self.audience
+    }
+
+    /// The namespace and cluster that were named: a button that shares the answer carries them on.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.query.target
+    }
+}
