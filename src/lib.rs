@@ -1,2 +1,3 @@
 //! The map of this tree.
+pub mod cluster;
 pub mod faq;

@@ -1,0 +1,1 @@
+//! Whatever the objects hold, detection neither panics nor depends on their order.
