@@ -168,7 +168,8 @@ mod tests {
                 owner: ObjectRef::new("Deployment", "checkout"),
             }),
         };
-        insta::assert_json_snapshot!(finding, @r#"
+        let json = serde_json::to_string_pretty(&finding).unwrap();
+        insta::assert_snapshot!(json, @r#"
         {
           "condition": "OomKilled",
           "entry": "oomkilled-exit-137",

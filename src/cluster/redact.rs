@@ -214,7 +214,11 @@ fn bare_string(found: &Captures<'_>) -> String {
     if names_an_object && run.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return found[0].to_owned();
     }
-    if run.split(['-', '_', '/', '=', '+']).any(looks_random) {
+    let separators = ['-', '_', '/', '=', '+'];
+    // The separators of base64 cut a random string into pieces that are too short to judge; capitals tell it from a path.
+    let joined = run.replace(separators, "");
+    let is_base64 = joined.len() >= 36 && joined.bytes().any(|byte| byte.is_ascii_uppercase()) && looks_random(&joined);
+    if is_base64 || run.split(separators).any(looks_random) {
         format!("{before}{REDACTED}")
     } else {
         found[0].to_owned()

@@ -49,15 +49,6 @@ impl<T> Default for Listing<T> {
 }
 
 impl<T> Listing<T> {
-    /// All objects of their kind.
-    #[must_use]
-    pub fn all(items: Vec<T>) -> Self {
-        Listing {
-            items,
-            coverage: Coverage::All,
-        }
-    }
-
     /// Whether what this listing lacks in `namespace` does not exist there.
     #[must_use]
     pub fn covers(&self, namespace: &str) -> bool {
@@ -75,6 +66,22 @@ impl<T> Listing<T> {
 }
 
 impl<T: Metadata<Ty = ObjectMeta>> Listing<T> {
+    /// These objects, in the order of namespace and name.
+    #[must_use]
+    pub fn new(mut items: Vec<T>, coverage: Coverage) -> Self {
+        items.sort_by(|a, b| {
+            let key = |item: &T| (item.metadata().namespace.clone(), item.metadata().name.clone());
+            key(a).cmp(&key(b))
+        });
+        Listing { items, coverage }
+    }
+
+    /// All objects of their kind.
+    #[must_use]
+    pub fn all(items: Vec<T>) -> Self {
+        Listing::new(items, Coverage::All)
+    }
+
     /// The objects of one namespace.
     pub fn in_namespace(&self, namespace: &str) -> impl Iterator<Item = &T> {
         self.items

@@ -29,7 +29,7 @@ pub(crate) fn object<T: DeserializeOwned>(value: Value) -> T {
 }
 
 /// A listing of everything there is.
-pub(crate) fn all<T: DeserializeOwned>(values: Vec<Value>) -> Listing<T> {
+pub(crate) fn all<T: DeserializeOwned + k8s_openapi::Metadata<Ty = k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta>>(values: Vec<Value>) -> Listing<T> {
     Listing::all(values.into_iter().map(object).collect())
 }
 

@@ -37,7 +37,7 @@ mod workload;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
-mod properties;
+mod tests;
 
 use std::collections::BTreeMap;
 

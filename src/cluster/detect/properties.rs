@@ -1,1 +1,0 @@
-//! Whatever the objects hold, detection neither panics nor depends on their order.
