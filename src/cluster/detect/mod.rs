@@ -81,6 +81,8 @@ pub fn findings(view: &View, entries: &Entries, now: Timestamp) -> Vec<Finding> 
     fold::findings(&case, sightings, entries)
 }
 
+pub(super) use service::doubtful as doubtful_services;
+
 /// What every detector is given.
 struct Case<'a> {
     view: &'a View,

@@ -1,0 +1,571 @@
+//! Reads what a lookup needs: tables and lists first, then only the pods that look sick, then who owns them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use k8s_openapi::Metadata;
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Event, Namespace, Node, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use super::access::{Reach, Resource};
+use super::detect;
+use super::fetch::{Answer, Ask, Read, ReadError, Reader};
+use super::rows::{self, Row};
+use super::view::{Coverage, Listing, View};
+
+/// Most pods that are read in full: each is about 10 KB, and nobody reads more in a chat.
+const MAX_PODS: usize = 250;
+
+/// Most Services whose pods are looked at, and most pods of each.
+const MAX_SERVICES: usize = 60;
+const MAX_BACKING: u32 = 50;
+
+/// Most owners that are read by name.
+const MAX_OWNERS: usize = 60;
+
+/// Most events of one answer.
+const MAX_EVENTS: u32 = 3000;
+
+/// Events that tell of nothing but the usual; a cluster's events are mostly these.
+const WITHOUT_CHATTER: &str = "reason!=Scheduled,reason!=Pulled,reason!=Pulling,reason!=Created,reason!=Started,reason!=SuccessfulCreate,reason!=SuccessfulDelete,reason!=ScalingReplicaSet,reason!=Completed,reason!=SawCompletedJob,reason!=SuccessfulRescale,reason!=ProvisioningSucceeded,reason!=SuccessfulAttachVolume,reason!=LeaderElection";
+
+/// What is to be read, and where.
+pub(super) struct Order<'a> {
+    /// The resources to list.
+    pub(super) resources: &'a BTreeSet<Resource>,
+    /// The namespaces; none for all.
+    pub(super) namespaces: Option<&'a [String]>,
+    /// Whether objects of the cluster as a whole may be read.
+    pub(super) cluster: bool,
+    /// Pods that are read in full whatever their rows say, by name in any of the namespaces.
+    pub(super) named_pod: Option<&'a str>,
+}
+
+/// What came back.
+#[derive(Default)]
+pub(super) struct Gathered {
+    pub(super) view: View,
+    /// Reads that failed.
+    pub(super) missed: Vec<(Read, ReadError)>,
+    /// Sick-looking pods that were not read, for there were too many.
+    pub(super) pods_left_out: usize,
+    /// All pods of the tables, by namespace.
+    pub(super) pod_names: BTreeMap<String, Vec<String>>,
+    /// How many objects were looked at.
+    pub(super) objects: usize,
+    /// The namespaces that were looked at.
+    pub(super) namespaces: Vec<String>,
+    /// When the oldest of the answers was given.
+    pub(super) oldest: Option<Timestamp>,
+}
+
+/// Reads all that the order names, as far as the deadline allows.
+pub(super) async fn gather(reader: &Reader, order: &Order<'_>, deadline: Instant) -> Gathered {
+    let mut gathering = Gathering {
+        reader,
+        deadline,
+        done: Gathered::default(),
+    };
+    let Some(namespaces) = gathering.namespaces(order).await else {
+        return gathering.done;
+    };
+    gathering.done.namespaces = namespaces;
+    let rows = gathering.first_round(order).await;
+    gathering.sick_pods(order, &rows).await;
+    gathering.owners(order).await;
+    gathering.done
+}
+
+struct Gathering<'a> {
+    reader: &'a Reader,
+    deadline: Instant,
+    done: Gathered,
+}
+
+impl Gathering<'_> {
+    /// All these reads at once; failed ones are noted, but for objects that are gone by now.
+    async fn all(&mut self, reads: Vec<Read>) -> Vec<(Read, Answer)> {
+        let answers = join_all(reads.iter().map(|read| self.reader.read(read, self.deadline))).await;
+        let mut good = Vec::new();
+        for (read, answer) in reads.into_iter().zip(answers) {
+            match answer {
+                Ok(answer) => {
+                    self.done.oldest = Some(self.done.oldest.map_or(answer.at, |oldest| oldest.min(answer.at)));
+                    good.push((read, answer));
+                }
+                Err(ReadError::NotFound) if matches!(read.ask, Ask::Get { .. }) => {}
+                Err(error) => self.done.missed.push((read, error)),
+            }
+        }
+        good
+    }
+
+    /// The objects of an answer; one that cannot be read is noted.
+    fn objects<T: DeserializeOwned>(&mut self, read: &Read, answer: &Answer) -> Option<Items<T>> {
+        match items(&answer.body) {
+            Ok(items) => Some(items),
+            Err(error) => {
+                let reason = format!("the answer is not readable: {error}");
+                self.done.missed.push((read.clone(), ReadError::Unreachable(reason)));
+                None
+            }
+        }
+    }
+
+    /// The namespaces to look at. With all of them the server is asked; their objects are kept for detection.
+    async fn namespaces(&mut self, order: &Order<'_>) -> Option<Vec<String>> {
+        let may_list = order.cluster && (order.namespaces.is_none() || order.resources.contains(&Resource::Namespaces));
+        if may_list {
+            let reads = vec![Read { resource: Resource::Namespaces, namespace: None, ask: Ask::List }];
+            for (read, answer) in self.all(reads).await {
+                if let Some(items) = self.objects::<Namespace>(&read, &answer) {
+                    self.done.objects += items.items.len();
+                    self.done.view.namespaces = Listing::all(items.items);
+                }
+            }
+        }
+        match order.namespaces {
+            Some(names) => Some(names.to_vec()),
+            None if self.done.view.namespaces.is_complete() => Some(
+                self.done
+                    .view
+                    .namespaces
+                    .items
+                    .iter()
+                    .filter_map(|namespace| namespace.metadata.name.clone())
+                    .collect(),
+            ),
+            None => None,
+        }
+    }
+
+    /// Tables of pods, and lists of everything else that is asked for.
+    async fn first_round(&mut self, order: &Order<'_>) -> Vec<(String, Row)> {
+        let mut reads = Vec::new();
+        for resource in order.resources {
+            let ask = match resource {
+                Resource::Pods => Ask::Table,
+                Resource::Events => Ask::Filtered { fields: WITHOUT_CHATTER.to_owned(), limit: MAX_EVENTS },
+                Resource::Namespaces | Resource::PodLogs => continue,
+                _ => Ask::List,
+            };
+            let everywhere = order.namespaces.is_none() && *resource != Resource::Pods;
+            match resource.access().reach {
+                Reach::Cluster if order.cluster => reads.push(Read { resource: *resource, namespace: None, ask }),
+                Reach::Cluster => {}
+                // Rows of a table carry no namespace, so pods are asked for in each.
+                Reach::Namespaced if everywhere => reads.push(Read { resource: *resource, namespace: None, ask }),
+                Reach::Namespaced => reads.extend(self.done.namespaces.iter().map(|namespace| Read {
+                    resource: *resource,
+                    namespace: Some(namespace.clone()),
+                    ask: ask.clone(),
+                })),
+            }
+        }
+        // The cluster's DNS is the cluster's concern, whatever namespaces a scope names.
+        let sees_dns = order.namespaces.is_none_or(|names| names.iter().any(|name| name == "kube-system"));
+        if order.cluster && !sees_dns && order.resources.contains(&Resource::Deployments) {
+            reads.push(Read {
+                resource: Resource::Deployments,
+                namespace: Some("kube-system".to_owned()),
+                ask: Ask::Selected { labels: "k8s-app=kube-dns".to_owned(), limit: 10 },
+            });
+        }
+        let mut rows = Vec::new();
+        for (read, answer) in self.all(reads).await {
+            if read.resource == Resource::Pods {
+                rows.extend(self.rows(&read, &answer));
+            } else {
+                self.keep(&read, &answer);
+            }
+        }
+        rows
+    }
+
+    fn rows(&mut self, read: &Read, answer: &Answer) -> Vec<(String, Row)> {
+        let namespace = read.namespace.clone().unwrap_or_default();
+        match rows::parse(&answer.body) {
+            Ok(rows) => {
+                self.done.objects += rows.len();
+                self.done
+                    .pod_names
+                    .insert(namespace.clone(), rows.iter().map(|row| row.name.clone()).collect());
+                rows.into_iter().map(|row| (namespace.clone(), row)).collect()
+            }
+            Err(error) => {
+                self.done
+                    .missed
+                    .push((read.clone(), ReadError::Unreachable(format!("the table is not readable: {error}"))));
+                Vec::new()
+            }
+        }
+    }
+
+    /// Puts a list into the view.
+    fn keep(&mut self, read: &Read, answer: &Answer) {
+        macro_rules! keep {
+            ($field:ident) => {
+                if let Some(items) = self.objects(read, answer) {
+                    self.done.objects += items.items.len();
+                    extend(&mut self.done.view.$field, items, read);
+                }
+            };
+        }
+        match read.resource {
+            Resource::Events => {
+                if let Some(items) = self.objects::<Event>(read, answer) {
+                    self.done.view.events.extend(items.items);
+                }
+            }
+            Resource::Services => keep!(services),
+            Resource::Claims => keep!(claims),
+            Resource::Quotas => keep!(quotas),
+            Resource::Deployments => keep!(deployments),
+            Resource::ReplicaSets => keep!(replica_sets),
+            Resource::StatefulSets => keep!(stateful_sets),
+            Resource::DaemonSets => keep!(daemon_sets),
+            Resource::Jobs => keep!(jobs),
+            Resource::CronJobs => keep!(cron_jobs),
+            Resource::Autoscalers => keep!(autoscalers),
+            Resource::DisruptionBudgets => keep!(disruption_budgets),
+            Resource::Ingresses => keep!(ingresses),
+            Resource::Nodes => keep!(nodes),
+            Resource::Volumes => keep!(volumes),
+            Resource::StorageClasses => keep!(storage_classes),
+            Resource::IngressClasses => keep!(ingress_classes),
+            Resource::ApiServices => keep!(api_services),
+            Resource::Pods | Resource::PodLogs | Resource::Namespaces => {}
+        }
+    }
+
+    /// The pods whose rows, nodes or events look wrong, in full, and those behind Services that nothing shows to be served.
+    async fn sick_pods(&mut self, order: &Order<'_>, rows: &[(String, Row)]) {
+        let mut sick = self.suspects(order, rows);
+        self.done.pods_left_out = sick.len().saturating_sub(MAX_PODS);
+        sick.truncate(MAX_PODS);
+        let mut reads: Vec<Read> = sick
+            .into_iter()
+            .map(|(namespace, name)| Read { resource: Resource::Pods, namespace: Some(namespace), ask: Ask::Get { name } })
+            .collect();
+        let mut of_service = BTreeMap::new();
+        if order.resources.contains(&Resource::Pods) {
+            for (key, selector) in detect::doubtful_services(&self.done.view).into_iter().take(MAX_SERVICES) {
+                let labels: Vec<String> = selector.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                let read = Read {
+                    resource: Resource::Pods,
+                    namespace: Some(key.0.clone()),
+                    ask: Ask::Selected { labels: labels.join(","), limit: MAX_BACKING },
+                };
+                of_service.entry(read.clone()).or_insert_with(Vec::new).push(key);
+                if !reads.contains(&read) {
+                    reads.push(read);
+                }
+            }
+        }
+        let mut pods = Vec::new();
+        for (read, answer) in self.all(reads).await {
+            if let Ask::Get { .. } = read.ask {
+                pods.extend(serde_json::from_slice::<Pod>(&answer.body).ok());
+            } else if let Some(found) = self.objects::<Pod>(&read, &answer) {
+                // Of a part of the pods nothing can be said, unless it shows that the Service is served.
+                if !found.has_more || found.items.iter().any(is_ready) {
+                    for key in of_service.get(&read).into_iter().flatten() {
+                        self.done.view.backing_pods.insert(key.clone(), found.items.clone());
+                    }
+                }
+            }
+        }
+        self.done.view.pods = Listing::new(pods, Coverage::default());
+    }
+
+    /// Namespace and name of each pod that may be sick. Where there are many, every owner's come before any owner's second.
+    fn suspects(&self, order: &Order<'_>, rows: &[(String, Row)]) -> Vec<(String, String)> {
+        let nodes = &self.done.view.nodes;
+        let answering: BTreeSet<&str> = nodes
+            .items
+            .iter()
+            .filter(|node| !is_silent(node))
+            .filter_map(|node| node.metadata.name.as_deref())
+            .collect();
+        let by_events: BTreeSet<(&str, &str)> = self
+            .done
+            .view
+            .events
+            .iter()
+            .filter(|event| tells_of_a_running_pod(event))
+            .filter_map(|event| Some((event.involved_object.namespace.as_deref()?, event.involved_object.name.as_deref()?)))
+            .collect();
+        let mut ranked: Vec<(usize, &String, &String)> = Vec::new();
+        let mut seen: BTreeMap<(&String, &str), usize> = BTreeMap::new();
+        for (namespace, row) in rows {
+            let on_lost_node = nodes.is_complete() && !row.node.is_empty() && !answering.contains(row.node.as_str()) && !row.is_over;
+            let is_suspect = !row.looks_well
+                || on_lost_node
+                || by_events.contains(&(namespace.as_str(), row.name.as_str()))
+                || order.named_pod == Some(row.name.as_str());
+            if is_suspect {
+                let owner = row.name.rsplit_once('-').map_or(row.name.as_str(), |(owner, _)| owner);
+                let rank = seen.entry((namespace, owner)).or_default();
+                ranked.push((*rank, namespace, &row.name));
+                *rank += 1;
+            }
+        }
+        ranked.sort();
+        ranked.into_iter().map(|(_, namespace, name)| (namespace.clone(), name.clone())).collect()
+    }
+
+    /// Who owns the sick pods, where no list has told, and the `ReplicaSet`s of their Deployments.
+    async fn owners(&mut self, order: &Order<'_>) {
+        let wanted: BTreeSet<Read> = self.done.view.pods.items.iter().filter_map(|pod| owner_read(pod, order)).collect();
+        let mut reads: Vec<Read> = wanted.into_iter().take(MAX_OWNERS).collect();
+        // A Job's pod is judged by what became of the Job, and of the runs after it.
+        let with_jobs: BTreeSet<&str> = self
+            .done
+            .view
+            .pods
+            .items
+            .iter()
+            .filter(|pod| controller_kind(pod) == Some("Job"))
+            .filter_map(|pod| pod.metadata.namespace.as_deref())
+            .collect();
+        for namespace in with_jobs {
+            for resource in [Resource::Jobs, Resource::CronJobs] {
+                if !order.resources.contains(&resource) {
+                    reads.push(Read { resource, namespace: Some(namespace.to_owned()), ask: Ask::List });
+                }
+            }
+        }
+        for (read, answer) in self.all(reads).await {
+            self.keep_owner(&read, &answer);
+        }
+        let reads = self.revisions();
+        for (read, answer) in self.all(reads).await {
+            self.keep(&read, &answer);
+        }
+    }
+
+    fn keep_owner(&mut self, read: &Read, answer: &Answer) {
+        if !matches!(read.ask, Ask::Get { .. }) {
+            self.keep(read, answer);
+            return;
+        }
+        let view = &mut self.done.view;
+        match read.resource {
+            Resource::Deployments => add::<Deployment>(&mut view.deployments, answer),
+            Resource::StatefulSets => add::<StatefulSet>(&mut view.stateful_sets, answer),
+            Resource::DaemonSets => add::<DaemonSet>(&mut view.daemon_sets, answer),
+            Resource::ReplicaSets => add::<ReplicaSet>(&mut view.replica_sets, answer),
+            Resource::Jobs => add::<Job>(&mut view.jobs, answer),
+            _ => {}
+        }
+    }
+
+    /// The `ReplicaSet`s of each Deployment that has sick pods or lacks some; of a sick `ReplicaSet` without a known Deployment, itself.
+    fn revisions(&self) -> Vec<Read> {
+        let view = &self.done.view;
+        let mut owners: BTreeSet<(String, String)> = BTreeSet::new();
+        let mut reads: BTreeSet<Read> = BTreeSet::new();
+        for pod in &view.pods.items {
+            let (Some(namespace), Some(set)) = (pod.metadata.namespace.as_deref(), replica_set(pod)) else {
+                continue;
+            };
+            match deployment_of(pod).filter(|name| view.deployments.find(namespace, name).is_some()) {
+                Some(deployment) => {
+                    owners.insert((namespace.to_owned(), deployment));
+                }
+                None => {
+                    reads.insert(Read {
+                        resource: Resource::ReplicaSets,
+                        namespace: Some(namespace.to_owned()),
+                        ask: Ask::Get { name: set.to_owned() },
+                    });
+                }
+            }
+        }
+        for deployment in &view.deployments.items {
+            let desired = deployment.spec.as_ref().map_or(0, |spec| spec.replicas.unwrap_or(1));
+            let available = deployment.status.as_ref().and_then(|status| status.available_replicas).unwrap_or(0);
+            if available < desired && let (Some(namespace), Some(name)) = (&deployment.metadata.namespace, &deployment.metadata.name) {
+                owners.insert((namespace.clone(), name.clone()));
+            }
+        }
+        for (namespace, name) in owners {
+            let labels = view
+                .deployments
+                .find(&namespace, &name)
+                .and_then(|deployment| deployment.spec.as_ref()?.selector.match_labels.as_ref())
+                .map(|labels| labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(","));
+            if let Some(labels) = labels.filter(|labels| !labels.is_empty()) {
+                reads.insert(Read {
+                    resource: Resource::ReplicaSets,
+                    namespace: Some(namespace),
+                    ask: Ask::Selected { labels, limit: 20 },
+                });
+            }
+        }
+        reads.into_iter().take(MAX_OWNERS).collect()
+    }
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+fn is_silent(node: &Node) -> bool {
+    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "Unknown")
+}
+
+/// Events about pods whose row still shows nothing: a liveness probe that fails again and again, a node that went silent.
+fn tells_of_a_running_pod(event: &Event) -> bool {
+    let message = event.message.as_deref().unwrap_or_default();
+    let is_about_a_pod = event.involved_object.kind.as_deref() == Some("Pod");
+    let is_telling = match event.reason.as_deref() {
+        Some("Unhealthy") => message.starts_with("Liveness") && event.count.unwrap_or(1) > 1,
+        Some("NodeNotReady") => true,
+        _ => false,
+    };
+    is_about_a_pod && is_telling
+}
+
+fn controller_kind(pod: &Pod) -> Option<&str> {
+    let owners = pod.metadata.owner_references.as_ref()?;
+    owners.iter().find(|owner| owner.controller == Some(true)).map(|owner| owner.kind.as_str())
+}
+
+fn controller_name(pod: &Pod) -> Option<&str> {
+    let owners = pod.metadata.owner_references.as_ref()?;
+    owners.iter().find(|owner| owner.controller == Some(true)).map(|owner| owner.name.as_str())
+}
+
+fn replica_set(pod: &Pod) -> Option<&str> {
+    (controller_kind(pod) == Some("ReplicaSet")).then(|| controller_name(pod)).flatten()
+}
+
+/// The Deployment's name that the name of a pod's `ReplicaSet` holds.
+fn deployment_of(pod: &Pod) -> Option<String> {
+    let hash = pod.metadata.labels.as_ref()?.get("pod-template-hash")?;
+    let name = replica_set(pod)?.strip_suffix(hash.as_str())?.strip_suffix('-')?;
+    Some(name.to_owned())
+}
+
+/// The read that tells who owns a pod, unless a list already does.
+fn owner_read(pod: &Pod, order: &Order<'_>) -> Option<Read> {
+    let (resource, name) = match controller_kind(pod)? {
+        "ReplicaSet" => match deployment_of(pod) {
+            Some(deployment) => (Resource::Deployments, deployment),
+            None => (Resource::ReplicaSets, replica_set(pod)?.to_owned()),
+        },
+        "StatefulSet" => (Resource::StatefulSets, controller_name(pod)?.to_owned()),
+        "DaemonSet" => (Resource::DaemonSets, controller_name(pod)?.to_owned()),
+        _ => return None,
+    };
+    let is_listed = order.resources.contains(&resource) && resource != Resource::ReplicaSets;
+    (!is_listed).then(|| Read {
+        resource,
+        namespace: pod.metadata.namespace.clone(),
+        ask: Ask::Get { name },
+    })
+}
+
+/// A list as far as it could be read.
+struct Items<T> {
+    items: Vec<T>,
+    /// Whether the server has more than it was asked for.
+    has_more: bool,
+}
+
+#[derive(Deserialize)]
+struct List<T> {
+    #[serde(default)]
+    metadata: ListMeta,
+    #[serde(default = "Option::default")]
+    items: Option<Vec<T>>,
+}
+
+#[derive(Deserialize, Default)]
+struct ListMeta {
+    #[serde(rename = "continue", default)]
+    next: Option<String>,
+}
+
+fn items<T: DeserializeOwned>(body: &[u8]) -> Result<Items<T>, serde_json::Error> {
+    let has_more = |metadata: &ListMeta| metadata.next.as_deref().is_some_and(|next| !next.is_empty());
+    if let Ok(list) = serde_json::from_slice::<List<T>>(body) {
+        return Ok(Items { has_more: has_more(&list.metadata), items: list.items.unwrap_or_default() });
+    }
+    // One object that cannot be read must not hide the others.
+    let list: List<serde_json::Value> = serde_json::from_slice(body)?;
+    Ok(Items {
+        has_more: has_more(&list.metadata),
+        items: list
+            .items
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|item| serde_json::from_value(item).ok())
+            .collect(),
+    })
+}
+
+/// Adds a list to a listing, and what it covers.
+fn extend<T: Metadata<Ty = ObjectMeta>>(listing: &mut Listing<T>, found: Items<T>, read: &Read) {
+    let mut all = std::mem::take(listing);
+    for item in found.items {
+        let meta = item.metadata();
+        let is_there = all.find(meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default()).is_some();
+        if !is_there || matches!(read.ask, Ask::List) {
+            all.items.push(item);
+        }
+    }
+    let is_whole = matches!(read.ask, Ask::List) && !found.has_more;
+    let coverage = match (std::mem::take(&mut all.coverage), &read.namespace) {
+        (Coverage::All, _) => Coverage::All,
+        (_, None) if is_whole => Coverage::All,
+        (Coverage::Namespaces(mut names), Some(namespace)) if is_whole => {
+            names.insert(namespace.clone());
+            Coverage::Namespaces(names)
+        }
+        (other, _) => other,
+    };
+    *listing = Listing::new(all.items, coverage);
+}
+
+fn add<T: DeserializeOwned + Metadata<Ty = ObjectMeta>>(listing: &mut Listing<T>, answer: &Answer) {
+    if let Ok(object) = serde_json::from_slice(&answer.body) {
+        let mut all = std::mem::take(listing);
+        all.items.push(object);
+        *listing = Listing::new(all.items, all.coverage);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_unreadable_object_does_not_hide_the_others() {
+        let body = br#"{"metadata": {}, "items": [{"metadata": {"name": "a"}}, {"metadata": {"name": "b"}, "spec": "nonsense"}, {"metadata": {"name": "c"}}]}"#;
+        let found: Items<Pod> = items(body).unwrap();
+        let names: Vec<_> = found.items.iter().filter_map(|pod| pod.metadata.name.as_deref()).collect();
+        assert_eq!(names, ["a", "c"]);
+        assert!(items::<Pod>(br#"{"items": null}"#).unwrap().items.is_empty());
+        assert!(items::<Pod>(b"<html>").is_err());
+    }
+
+    #[test]
+    fn a_list_covers_what_it_was_asked_for() {
+        let read = |namespace: Option<&str>, ask: Ask| Read { resource: Resource::Services, namespace: namespace.map(str::to_owned), ask };
+        let mut listing = Listing::<k8s_openapi::api::core::v1::Service>::default();
+        extend(&mut listing, Items { items: vec![], has_more: false }, &read(Some("shop"), Ask::List));
+        assert!(listing.covers("shop") && !listing.covers("web") && !listing.is_complete());
+        extend(&mut listing, Items { items: vec![], has_more: true }, &read(Some("web"), Ask::List));
+        assert!(!listing.covers("web"), "a list that was cut covers nothing");
+    }
+}
