@@ -234,7 +234,7 @@ fn table(path: &Request, params: &ListParams) -> Result<http::Request<Vec<u8>>, 
     Ok(request)
 }
 
-fn failure(error: &kube::Error) -> ReadError {
+pub(super) fn failure(error: &kube::Error) -> ReadError {
     match error {
         kube::Error::Api(status) => match status.code {
             401 => ReadError::Unauthorized,
@@ -276,7 +276,7 @@ mod tests {
     fn lists_come_from_the_servers_cache_and_tables_without_objects() {
         assert_eq!(
             address(Resource::Pods, Some("shop"), Ask::Table),
-            "/api/v1/namespaces/shop/pods?&resourceVersion=0&includeObject=None"
+            "/api/v1/namespaces/shop/pods?&resourceVersion=0&resourceVersionMatch=NotOlderThan&includeObject=None"
         );
         assert!(address(Resource::Deployments, None, Ask::List).contains("resourceVersion=0"));
     }
