@@ -69,7 +69,11 @@ impl Access {
     /// The rule that grants this access, on one line: `apiGroups: ["apps"], resources: ["deployments"], verbs: ["get", "list"]`.
     #[must_use]
     pub fn rule(&self) -> String {
-        let verbs: Vec<String> = self.verbs.iter().map(|verb| format!("\"{}\"", verb.name())).collect();
+        let verbs: Vec<String> = self
+            .verbs
+            .iter()
+            .map(|verb| format!("\"{}\"", verb.name()))
+            .collect();
         format!(
             "apiGroups: [\"{}\"], resources: [\"{}\"], verbs: [{}]",
             self.group,
@@ -87,7 +91,9 @@ impl Access {
             format!("/apis/{}/{}", self.group, self.version)
         };
         match (self.reach, namespace) {
-            (Reach::Namespaced, Some(namespace)) => format!("{root}/namespaces/{namespace}/{}", self.plural),
+            (Reach::Namespaced, Some(namespace)) => {
+                format!("{root}/namespaces/{namespace}/{}", self.plural)
+            }
             _ => format!("{root}/{}", self.plural),
         }
     }
@@ -142,7 +148,7 @@ accesses! {
     Autoscalers: "autoscaling" "v2" "horizontalpodautoscalers" "" [List] Namespaced false,
     DisruptionBudgets: "policy" "v1" "poddisruptionbudgets" "" [List] Namespaced false,
     Ingresses: "networking.k8s.io" "v1" "ingresses" "" [List] Namespaced false,
-    Namespaces: "" "v1" "namespaces" "" [List] Cluster false,
+    Namespaces: "" "v1" "namespaces" "" [Get List] Cluster false,
     Nodes: "" "v1" "nodes" "" [List] Cluster false,
     Volumes: "" "v1" "persistentvolumes" "" [List] Cluster false,
     StorageClasses: "storage.k8s.io" "v1" "storageclasses" "" [List] Cluster false,
@@ -163,21 +169,34 @@ mod tests {
     #[test]
     fn neither_secrets_nor_config_maps_nor_a_way_into_a_container_are_in_the_table() {
         for access in ACCESSES {
-            assert!(!["secrets", "configmaps"].contains(&access.plural), "{access:?}");
+            assert!(
+                !["secrets", "configmaps"].contains(&access.plural),
+                "{access:?}"
+            );
             assert!(["", "log"].contains(&access.subresource), "{access:?}");
         }
     }
 
     #[test]
     fn logs_are_the_only_optional_access() {
-        let optional: Vec<Resource> = ACCESSES.iter().filter(|access| access.is_optional).map(|access| access.resource).collect();
+        let optional: Vec<Resource> = ACCESSES
+            .iter()
+            .filter(|access| access.is_optional)
+            .map(|access| access.resource)
+            .collect();
         assert_eq!(optional, [Resource::PodLogs]);
     }
 
     #[test]
     fn paths_and_rules_are_those_of_the_api() {
-        assert_eq!(Resource::Deployments.access().path(Some("shop")), "/apis/apps/v1/namespaces/shop/deployments");
-        assert_eq!(Resource::Deployments.access().path(None), "/apis/apps/v1/deployments");
+        assert_eq!(
+            Resource::Deployments.access().path(Some("shop")),
+            "/apis/apps/v1/namespaces/shop/deployments"
+        );
+        assert_eq!(
+            Resource::Deployments.access().path(None),
+            "/apis/apps/v1/deployments"
+        );
         assert_eq!(Resource::Nodes.access().path(Some("shop")), "/api/v1/nodes");
         assert_eq!(
             Resource::PodLogs.access().rule(),

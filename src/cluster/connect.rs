@@ -31,7 +31,9 @@ pub(super) struct Found {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectError {
     /// No kubeconfig and no cluster around.
-    #[error("found no cluster: {0}; name one with --context or --kubeconfig, or run inside a cluster")]
+    #[error(
+        "found no cluster: {0}; name one with --context or --kubeconfig, or run inside a cluster"
+    )]
     NotFound(String),
     /// The file or the context cannot be used.
     #[error("cannot use {place}: {reason}")]
@@ -56,24 +58,36 @@ pub(super) async fn find(place: &Place) -> Result<Found, ConnectError> {
         Some(path) => Some(Kubeconfig::read_from(path).map_err(|error| unusable(&error))?),
         None => match Kubeconfig::read() {
             Ok(config) if !config.contexts.is_empty() => Some(config),
-            Ok(_) => None,
             Err(error) if place.context.is_some() => return Err(unusable(&error)),
-            Err(_) => None,
+            Ok(_) | Err(_) => None,
         },
     };
     let (mut config, name) = if let Some(kubeconfig) = kubeconfig {
-        let name = place.context.clone().or_else(|| kubeconfig.current_context.clone()).unwrap_or_default();
+        let name = place
+            .context
+            .clone()
+            .or_else(|| kubeconfig.current_context.clone())
+            .unwrap_or_default();
         let options = KubeConfigOptions {
             context: place.context.clone(),
             ..KubeConfigOptions::default()
         };
-        let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| unusable(&error))?;
+        let config = Config::from_custom_kubeconfig(kubeconfig, &options)
+            .await
+            .map_err(|error| unusable(&error))?;
         (config, name)
     } else {
-        let config = Config::incluster().map_err(|error| ConnectError::NotFound(super::redact::line(&error.to_string())))?;
+        let config = Config::incluster()
+            .map_err(|error| ConnectError::NotFound(super::redact::line(&error.to_string())))?;
         (config, "in-cluster".to_owned())
     };
-    if config.auth_info.impersonate.is_some() || config.auth_info.impersonate_groups.as_ref().is_some_and(|groups| !groups.is_empty()) {
+    if config.auth_info.impersonate.is_some()
+        || config
+            .auth_info
+            .impersonate_groups
+            .as_ref()
+            .is_some_and(|groups| !groups.is_empty())
+    {
         return Err(ConnectError::Impersonates(name));
     }
     config.connect_timeout = Some(CONNECT_TIMEOUT);
@@ -81,7 +95,11 @@ pub(super) async fn find(place: &Place) -> Result<Found, ConnectError> {
     config.default_retry = false;
     let namespace = config.default_namespace.clone();
     let client = Client::try_from(config).map_err(|error| unusable(&error))?;
-    Ok(Found { client, name, namespace })
+    Ok(Found {
+        client,
+        name,
+        namespace,
+    })
 }
 
 fn written(place: &Place) -> String {

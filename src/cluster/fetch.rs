@@ -1,9 +1,7 @@
 //! Asks the API server for what the table of accesses allows, within a deadline, with few requests at a time and bounded answers.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use futures_util::io::AsyncReadExt;
 use jiff::Timestamp;
@@ -11,19 +9,17 @@ use kube::Client;
 use kube::core::Request;
 use kube::core::params::{GetParams, ListParams};
 use kube::core::subresource::LogParams;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::access::{Resource, Verb};
+use super::shared::Shared;
 
 /// Requests in flight to one cluster. The API server's own fairness queues start to bite well above this.
 const MAX_IN_FLIGHT: usize = 8;
 
 /// Longest answer that is read, in bytes: a table of 20,000 pods in one namespace is 6 MB.
 const MAX_ANSWER: u64 = 16 * 1024 * 1024;
-
-/// How long an answer is reused for other askers.
-pub const REUSE: Duration = Duration::from_secs(5);
 
 /// The server-printed form of a list (Kubernetes API concepts, "Receiving resources as Tables").
 const AS_TABLE: &str = "application/json;as=Table;g=meta.k8s.io;v=v1";
@@ -42,7 +38,12 @@ pub enum Ask {
     /// One object.
     Get { name: String },
     /// The last lines of a container that ended.
-    PreviousLog { name: String, container: String, lines: i64, bytes: i64 },
+    PreviousLog {
+        name: String,
+        container: String,
+        lines: i64,
+        bytes: i64,
+    },
 }
 
 /// One read: a resource, where, and what of it.
@@ -88,15 +89,13 @@ pub enum ReadError {
 }
 
 /// An answer with the time at which it was given.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The body.
     pub body: Arc<[u8]>,
     /// When the server gave it.
     pub at: Timestamp,
 }
-
-type Slot = Arc<Mutex<Option<(Instant, Result<Answer, ReadError>)>>>;
 
 /// What was transferred since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,11 +106,11 @@ pub struct Traffic {
     pub bytes: u64,
 }
 
-/// Reads from one cluster. Askers of the same read share one request, and its answer for [`REUSE`].
+/// Reads from one cluster. Askers of the same read share one request, and its answer for a few seconds.
 pub struct Reader {
     client: Client,
     permits: Semaphore,
-    slots: Mutex<HashMap<Read, Slot>>,
+    answers: Shared<Read, Result<Answer, ReadError>>,
     requests: AtomicU64,
     bytes: AtomicU64,
 }
@@ -121,7 +120,7 @@ impl Reader {
         Reader {
             client,
             permits: Semaphore::new(MAX_IN_FLIGHT),
-            slots: Mutex::new(HashMap::new()),
+            answers: Shared::default(),
             requests: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
         }
@@ -146,36 +145,25 @@ impl Reader {
     ///
     /// As [`ReadError`] tells; [`ReadError::TimedOut`] at the deadline, whatever is going on.
     pub async fn read(&self, read: &Read, deadline: Instant) -> Result<Answer, ReadError> {
-        let shared = async {
-            let slot = self.slot(read).await;
-            // Whoever comes first asks; the others wait here and find the answer.
-            let mut held = slot.lock().await;
-            if let Some((at, answer)) = &*held
-                && at.elapsed() < REUSE
-            {
-                return answer.clone();
-            }
-            let answer = self.ask(read).await;
-            *held = Some((Instant::now(), answer.clone()));
-            answer
-        };
-        timeout_at(deadline, shared).await.unwrap_or(Err(ReadError::TimedOut))
-    }
-
-    async fn slot(&self, read: &Read) -> Slot {
-        let mut slots = self.slots.lock().await;
-        // What is old and in nobody's hands goes, so that answers do not pile up.
-        slots.retain(|_, slot| {
-            Arc::strong_count(slot) > 1 || slot.try_lock().is_ok_and(|held| held.as_ref().is_some_and(|(at, _)| at.elapsed() < REUSE))
-        });
-        slots.entry(read.clone()).or_default().clone()
+        let shared = self.answers.get(read, self.ask(read), |_| true);
+        timeout_at(deadline, shared)
+            .await
+            .unwrap_or(Err(ReadError::TimedOut))
     }
 
     async fn ask(&self, read: &Read) -> Result<Answer, ReadError> {
         let request = request(read).map_err(ReadError::Unreachable)?;
-        let _permit = self.permits.acquire().await.map_err(|closed| ReadError::Unreachable(closed.to_string()))?;
+        let _permit = self
+            .permits
+            .acquire()
+            .await
+            .map_err(|closed| ReadError::Unreachable(closed.to_string()))?;
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let stream = self.client.request_stream(request).await.map_err(|error| failure(&error))?;
+        let stream = self
+            .client
+            .request_stream(request)
+            .await
+            .map_err(|error| failure(&error))?;
         let mut body = Vec::new();
         Box::pin(stream)
             .take(MAX_ANSWER + 1)
@@ -185,7 +173,10 @@ impl Reader {
         let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
         self.bytes.fetch_add(length, Ordering::Relaxed);
         if length > MAX_ANSWER {
-            return Err(ReadError::Unreachable(format!("the answer is longer than {} MiB", MAX_ANSWER / 1024 / 1024)));
+            return Err(ReadError::Unreachable(format!(
+                "the answer is longer than {} MiB",
+                MAX_ANSWER / 1024 / 1024
+            )));
         }
         Ok(Answer {
             body: body.into(),
@@ -194,9 +185,14 @@ impl Reader {
     }
 
     /// The server's version.
-    pub(super) async fn version(&self, deadline: Instant) -> Result<k8s_openapi::apimachinery::pkg::version::Info, ReadError> {
+    pub(super) async fn version(
+        &self,
+        deadline: Instant,
+    ) -> Result<k8s_openapi::apimachinery::pkg::version::Info, ReadError> {
         let asked = timeout_at(deadline, self.client.apiserver_version()).await;
-        asked.map_err(|_| ReadError::TimedOut)?.map_err(|error| failure(&error))
+        asked
+            .map_err(|_| ReadError::TimedOut)?
+            .map_err(|error| failure(&error))
     }
 }
 
@@ -212,7 +208,12 @@ fn request(read: &Read) -> Result<http::Request<Vec<u8>>, String> {
         Ask::Filtered { fields, limit } => path.list(&limited(*limit).fields(fields)),
         Ask::Table => return table(&path, &cached()),
         Ask::Get { name } => path.get(name, &GetParams::any()),
-        Ask::PreviousLog { name, container, lines, bytes } => path.logs(
+        Ask::PreviousLog {
+            name,
+            container,
+            lines,
+            bytes,
+        } => path.logs(
             name,
             &LogParams {
                 container: Some(container.clone()),
@@ -230,7 +231,9 @@ fn table(path: &Request, params: &ListParams) -> Result<http::Request<Vec<u8>>, 
     let mut request = path.list(params).map_err(|error| error.to_string())?;
     let uri = format!("{}&includeObject=None", request.uri());
     *request.uri_mut() = uri.parse().map_err(|_| format!("`{uri}` is no address"))?;
-    request.headers_mut().insert("accept", http::HeaderValue::from_static(AS_TABLE));
+    request
+        .headers_mut()
+        .insert("accept", http::HeaderValue::from_static(AS_TABLE));
     Ok(request)
 }
 
@@ -241,7 +244,10 @@ pub(super) fn failure(error: &kube::Error) -> ReadError {
             403 => ReadError::Denied,
             404 => ReadError::NotFound,
             504 => ReadError::TimedOut,
-            code => ReadError::Unreachable(super::redact::line(&format!("the API server answers {code}: {}", status.message))),
+            code => ReadError::Unreachable(super::redact::line(&format!(
+                "the API server answers {code}: {}",
+                status.message
+            ))),
         },
         // A credential plug-in that fails, a token that cannot be read.
         kube::Error::Auth(_) => ReadError::Unauthorized,
@@ -268,7 +274,11 @@ mod tests {
     use super::*;
 
     fn address(resource: Resource, namespace: Option<&str>, ask: Ask) -> String {
-        let read = Read { resource, namespace: namespace.map(str::to_owned), ask };
+        let read = Read {
+            resource,
+            namespace: namespace.map(str::to_owned),
+            ask,
+        };
         request(&read).unwrap().uri().to_string()
     }
 
@@ -283,7 +293,17 @@ mod tests {
 
     #[test]
     fn selectors_are_escaped() {
-        let address = address(Resource::Pods, Some("shop"), Ask::Selected { labels: "app=web,tier=a&b".to_owned(), limit: 50 });
-        assert!(address.contains("labelSelector=app%3Dweb%2Ctier%3Da%26b"), "{address}");
+        let address = address(
+            Resource::Pods,
+            Some("shop"),
+            Ask::Selected {
+                labels: "app=web,tier=a&b".to_owned(),
+                limit: 50,
+            },
+        );
+        assert!(
+            address.contains("labelSelector=app%3Dweb%2Ctier%3Da%26b"),
+            "{address}"
+        );
     }
 }

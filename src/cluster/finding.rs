@@ -126,12 +126,14 @@ pub struct Finding {
     pub cause: Option<Cause>,
 }
 
-// serde's `serialize_with` hands over references, whatever the field's type.
+// serde's `serialize_with` hands over a reference to the field, whatever its type.
 #[allow(clippy::trivially_copy_pass_by_ref)]
 fn by_name<S: Serializer>(condition: &Condition, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(condition.name())
 }
 
+// serde's `serialize_with` hands over a reference to the field, whatever its type.
+#[allow(clippy::ref_option)]
 fn id_text<S: Serializer>(entry: &Option<EntryId>, serializer: S) -> Result<S::Ok, S::Error> {
     match entry {
         Some(id) => serializer.serialize_some(id.as_str()),

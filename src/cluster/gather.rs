@@ -65,6 +65,18 @@ pub(super) struct Gathered {
     pub(super) oldest: Option<Timestamp>,
 }
 
+impl Gathered {
+    /// Whether nothing was there at all: no list, no table.
+    pub(super) fn has_only_not_found(&self) -> bool {
+        self.oldest.is_none()
+            && !self.missed.is_empty()
+            && self
+                .missed
+                .iter()
+                .all(|(_, error)| *error == ReadError::NotFound)
+    }
+}
+
 /// Reads all that the order names, as far as the deadline allows.
 pub(super) async fn gather(reader: &Reader, order: &Order<'_>, deadline: Instant) -> Gathered {
     let mut gathering = Gathering {
@@ -79,6 +91,7 @@ pub(super) async fn gather(reader: &Reader, order: &Order<'_>, deadline: Instant
     let rows = gathering.first_round(order).await;
     gathering.sick_pods(order, &rows).await;
     gathering.owners(order).await;
+    gathering.empty_namespaces(order, &rows).await;
     gathering.done
 }
 
@@ -91,12 +104,21 @@ struct Gathering<'a> {
 impl Gathering<'_> {
     /// All these reads at once; failed ones are noted, but for objects that are gone by now.
     async fn all(&mut self, reads: Vec<Read>) -> Vec<(Read, Answer)> {
-        let answers = join_all(reads.iter().map(|read| self.reader.read(read, self.deadline))).await;
+        let answers = join_all(
+            reads
+                .iter()
+                .map(|read| self.reader.read(read, self.deadline)),
+        )
+        .await;
         let mut good = Vec::new();
         for (read, answer) in reads.into_iter().zip(answers) {
             match answer {
                 Ok(answer) => {
-                    self.done.oldest = Some(self.done.oldest.map_or(answer.at, |oldest| oldest.min(answer.at)));
+                    self.done.oldest = Some(
+                        self.done
+                            .oldest
+                            .map_or(answer.at, |oldest| oldest.min(answer.at)),
+                    );
                     good.push((read, answer));
                 }
                 Err(ReadError::NotFound) if matches!(read.ask, Ask::Get { .. }) => {}
@@ -112,7 +134,9 @@ impl Gathering<'_> {
             Ok(items) => Some(items),
             Err(error) => {
                 let reason = format!("the answer is not readable: {error}");
-                self.done.missed.push((read.clone(), ReadError::Unreachable(reason)));
+                self.done
+                    .missed
+                    .push((read.clone(), ReadError::Unreachable(reason)));
                 None
             }
         }
@@ -120,9 +144,14 @@ impl Gathering<'_> {
 
     /// The namespaces to look at. With all of them the server is asked; their objects are kept for detection.
     async fn namespaces(&mut self, order: &Order<'_>) -> Option<Vec<String>> {
-        let may_list = order.cluster && (order.namespaces.is_none() || order.resources.contains(&Resource::Namespaces));
+        let may_list = order.cluster
+            && (order.namespaces.is_none() || order.resources.contains(&Resource::Namespaces));
         if may_list {
-            let reads = vec![Read { resource: Resource::Namespaces, namespace: None, ask: Ask::List }];
+            let reads = vec![Read {
+                resource: Resource::Namespaces,
+                namespace: None,
+                ask: Ask::List,
+            }];
             for (read, answer) in self.all(reads).await {
                 if let Some(items) = self.objects::<Namespace>(&read, &answer) {
                     self.done.objects += items.items.len();
@@ -151,30 +180,48 @@ impl Gathering<'_> {
         for resource in order.resources {
             let ask = match resource {
                 Resource::Pods => Ask::Table,
-                Resource::Events => Ask::Filtered { fields: WITHOUT_CHATTER.to_owned(), limit: MAX_EVENTS },
+                Resource::Events => Ask::Filtered {
+                    fields: WITHOUT_CHATTER.to_owned(),
+                    limit: MAX_EVENTS,
+                },
                 Resource::Namespaces | Resource::PodLogs => continue,
                 _ => Ask::List,
             };
             let everywhere = order.namespaces.is_none() && *resource != Resource::Pods;
             match resource.access().reach {
-                Reach::Cluster if order.cluster => reads.push(Read { resource: *resource, namespace: None, ask }),
+                Reach::Cluster if order.cluster => reads.push(Read {
+                    resource: *resource,
+                    namespace: None,
+                    ask,
+                }),
                 Reach::Cluster => {}
                 // Rows of a table carry no namespace, so pods are asked for in each.
-                Reach::Namespaced if everywhere => reads.push(Read { resource: *resource, namespace: None, ask }),
-                Reach::Namespaced => reads.extend(self.done.namespaces.iter().map(|namespace| Read {
+                Reach::Namespaced if everywhere => reads.push(Read {
                     resource: *resource,
-                    namespace: Some(namespace.clone()),
-                    ask: ask.clone(),
-                })),
+                    namespace: None,
+                    ask,
+                }),
+                Reach::Namespaced => {
+                    reads.extend(self.done.namespaces.iter().map(|namespace| Read {
+                        resource: *resource,
+                        namespace: Some(namespace.clone()),
+                        ask: ask.clone(),
+                    }));
+                }
             }
         }
         // The cluster's DNS is the cluster's concern, whatever namespaces a scope names.
-        let sees_dns = order.namespaces.is_none_or(|names| names.iter().any(|name| name == "kube-system"));
+        let sees_dns = order
+            .namespaces
+            .is_none_or(|names| names.iter().any(|name| name == "kube-system"));
         if order.cluster && !sees_dns && order.resources.contains(&Resource::Deployments) {
             reads.push(Read {
                 resource: Resource::Deployments,
                 namespace: Some("kube-system".to_owned()),
-                ask: Ask::Selected { labels: "k8s-app=kube-dns".to_owned(), limit: 10 },
+                ask: Ask::Selected {
+                    labels: "k8s-app=kube-dns".to_owned(),
+                    limit: 10,
+                },
             });
         }
         let mut rows = Vec::new();
@@ -193,15 +240,19 @@ impl Gathering<'_> {
         match rows::parse(&answer.body) {
             Ok(rows) => {
                 self.done.objects += rows.len();
-                self.done
-                    .pod_names
-                    .insert(namespace.clone(), rows.iter().map(|row| row.name.clone()).collect());
-                rows.into_iter().map(|row| (namespace.clone(), row)).collect()
+                self.done.pod_names.insert(
+                    namespace.clone(),
+                    rows.iter().map(|row| row.name.clone()).collect(),
+                );
+                rows.into_iter()
+                    .map(|row| (namespace.clone(), row))
+                    .collect()
             }
             Err(error) => {
-                self.done
-                    .missed
-                    .push((read.clone(), ReadError::Unreachable(format!("the table is not readable: {error}"))));
+                self.done.missed.push((
+                    read.clone(),
+                    ReadError::Unreachable(format!("the table is not readable: {error}")),
+                ));
                 Vec::new()
             }
         }
@@ -251,18 +302,34 @@ impl Gathering<'_> {
         sick.truncate(MAX_PODS);
         let mut reads: Vec<Read> = sick
             .into_iter()
-            .map(|(namespace, name)| Read { resource: Resource::Pods, namespace: Some(namespace), ask: Ask::Get { name } })
+            .map(|(namespace, name)| Read {
+                resource: Resource::Pods,
+                namespace: Some(namespace),
+                ask: Ask::Get { name },
+            })
             .collect();
         let mut of_service = BTreeMap::new();
         if order.resources.contains(&Resource::Pods) {
-            for (key, selector) in detect::doubtful_services(&self.done.view).into_iter().take(MAX_SERVICES) {
-                let labels: Vec<String> = selector.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            for (key, selector) in detect::doubtful_services(&self.done.view)
+                .into_iter()
+                .take(MAX_SERVICES)
+            {
+                let labels: Vec<String> = selector
+                    .iter()
+                    .map(|(name, value)| format!("{name}={value}"))
+                    .collect();
                 let read = Read {
                     resource: Resource::Pods,
                     namespace: Some(key.0.clone()),
-                    ask: Ask::Selected { labels: labels.join(","), limit: MAX_BACKING },
+                    ask: Ask::Selected {
+                        labels: labels.join(","),
+                        limit: MAX_BACKING,
+                    },
                 };
-                of_service.entry(read.clone()).or_insert_with(Vec::new).push(key);
+                of_service
+                    .entry(read.clone())
+                    .or_insert_with(Vec::new)
+                    .push(key);
                 if !reads.contains(&read) {
                     reads.push(read);
                 }
@@ -276,7 +343,10 @@ impl Gathering<'_> {
                 // Of a part of the pods nothing can be said, unless it shows that the Service is served.
                 if !found.has_more || found.items.iter().any(is_ready) {
                     for key in of_service.get(&read).into_iter().flatten() {
-                        self.done.view.backing_pods.insert(key.clone(), found.items.clone());
+                        self.done
+                            .view
+                            .backing_pods
+                            .insert(key.clone(), found.items.clone());
                     }
                 }
             }
@@ -299,30 +369,51 @@ impl Gathering<'_> {
             .events
             .iter()
             .filter(|event| tells_of_a_running_pod(event))
-            .filter_map(|event| Some((event.involved_object.namespace.as_deref()?, event.involved_object.name.as_deref()?)))
+            .filter_map(|event| {
+                Some((
+                    event.involved_object.namespace.as_deref()?,
+                    event.involved_object.name.as_deref()?,
+                ))
+            })
             .collect();
         let mut ranked: Vec<(usize, &String, &String)> = Vec::new();
         let mut seen: BTreeMap<(&String, &str), usize> = BTreeMap::new();
         for (namespace, row) in rows {
-            let on_lost_node = nodes.is_complete() && !row.node.is_empty() && !answering.contains(row.node.as_str()) && !row.is_over;
+            let on_lost_node = nodes.is_complete()
+                && !row.node.is_empty()
+                && !answering.contains(row.node.as_str())
+                && !row.is_over;
             let is_suspect = !row.looks_well
                 || on_lost_node
                 || by_events.contains(&(namespace.as_str(), row.name.as_str()))
                 || order.named_pod == Some(row.name.as_str());
             if is_suspect {
-                let owner = row.name.rsplit_once('-').map_or(row.name.as_str(), |(owner, _)| owner);
+                let owner = row
+                    .name
+                    .rsplit_once('-')
+                    .map_or(row.name.as_str(), |(owner, _)| owner);
                 let rank = seen.entry((namespace, owner)).or_default();
                 ranked.push((*rank, namespace, &row.name));
                 *rank += 1;
             }
         }
         ranked.sort();
-        ranked.into_iter().map(|(_, namespace, name)| (namespace.clone(), name.clone())).collect()
+        ranked
+            .into_iter()
+            .map(|(_, namespace, name)| (namespace.clone(), name.clone()))
+            .collect()
     }
 
     /// Who owns the sick pods, where no list has told, and the `ReplicaSet`s of their Deployments.
     async fn owners(&mut self, order: &Order<'_>) {
-        let wanted: BTreeSet<Read> = self.done.view.pods.items.iter().filter_map(|pod| owner_read(pod, order)).collect();
+        let wanted: BTreeSet<Read> = self
+            .done
+            .view
+            .pods
+            .items
+            .iter()
+            .filter_map(|pod| owner_read(pod, order))
+            .collect();
         let mut reads: Vec<Read> = wanted.into_iter().take(MAX_OWNERS).collect();
         // A Job's pod is judged by what became of the Job, and of the runs after it.
         let with_jobs: BTreeSet<&str> = self
@@ -337,7 +428,11 @@ impl Gathering<'_> {
         for namespace in with_jobs {
             for resource in [Resource::Jobs, Resource::CronJobs] {
                 if !order.resources.contains(&resource) {
-                    reads.push(Read { resource, namespace: Some(namespace.to_owned()), ask: Ask::List });
+                    reads.push(Read {
+                        resource,
+                        namespace: Some(namespace.to_owned()),
+                        ask: Ask::List,
+                    });
                 }
             }
         }
@@ -347,6 +442,48 @@ impl Gathering<'_> {
         let reads = self.revisions();
         for (read, answer) in self.all(reads).await {
             self.keep(&read, &answer);
+        }
+    }
+
+    /// A namespace that does not exist is listed as an empty one. Where the bot may ask, it says so; where it may not, nothing is lost.
+    async fn empty_namespaces(&mut self, order: &Order<'_>, rows: &[(String, Row)]) {
+        if self.done.view.namespaces.is_complete() {
+            let known: BTreeSet<&str> = self
+                .done
+                .view
+                .namespaces
+                .items
+                .iter()
+                .filter_map(|it| it.metadata.name.as_deref())
+                .collect();
+            let missing: Vec<String> = self
+                .done
+                .namespaces
+                .iter()
+                .filter(|name| !known.contains(name.as_str()))
+                .cloned()
+                .collect();
+            self.done.missed.extend(
+                missing
+                    .iter()
+                    .map(|name| (namespace_read(name), ReadError::NotFound)),
+            );
+            return;
+        }
+        let Some(names) = order
+            .namespaces
+            .filter(|_| order.resources.contains(&Resource::Pods))
+        else {
+            return;
+        };
+        for name in names
+            .iter()
+            .filter(|name| rows.iter().all(|(namespace, _)| namespace != *name))
+        {
+            let read = namespace_read(name);
+            if self.reader.read(&read, self.deadline).await == Err(ReadError::NotFound) {
+                self.done.missed.push((read, ReadError::NotFound));
+            }
         }
     }
 
@@ -372,10 +509,13 @@ impl Gathering<'_> {
         let mut owners: BTreeSet<(String, String)> = BTreeSet::new();
         let mut reads: BTreeSet<Read> = BTreeSet::new();
         for pod in &view.pods.items {
-            let (Some(namespace), Some(set)) = (pod.metadata.namespace.as_deref(), replica_set(pod)) else {
+            let (Some(namespace), Some(set)) =
+                (pod.metadata.namespace.as_deref(), replica_set(pod))
+            else {
                 continue;
             };
-            match deployment_of(pod).filter(|name| view.deployments.find(namespace, name).is_some()) {
+            match deployment_of(pod).filter(|name| view.deployments.find(namespace, name).is_some())
+            {
                 Some(deployment) => {
                     owners.insert((namespace.to_owned(), deployment));
                 }
@@ -383,15 +523,27 @@ impl Gathering<'_> {
                     reads.insert(Read {
                         resource: Resource::ReplicaSets,
                         namespace: Some(namespace.to_owned()),
-                        ask: Ask::Get { name: set.to_owned() },
+                        ask: Ask::Get {
+                            name: set.to_owned(),
+                        },
                     });
                 }
             }
         }
         for deployment in &view.deployments.items {
-            let desired = deployment.spec.as_ref().map_or(0, |spec| spec.replicas.unwrap_or(1));
-            let available = deployment.status.as_ref().and_then(|status| status.available_replicas).unwrap_or(0);
-            if available < desired && let (Some(namespace), Some(name)) = (&deployment.metadata.namespace, &deployment.metadata.name) {
+            let desired = deployment
+                .spec
+                .as_ref()
+                .map_or(0, |spec| spec.replicas.unwrap_or(1));
+            let available = deployment
+                .status
+                .as_ref()
+                .and_then(|status| status.available_replicas)
+                .unwrap_or(0);
+            if available < desired
+                && let (Some(namespace), Some(name)) =
+                    (&deployment.metadata.namespace, &deployment.metadata.name)
+            {
                 owners.insert((namespace.clone(), name.clone()));
             }
         }
@@ -400,7 +552,13 @@ impl Gathering<'_> {
                 .deployments
                 .find(&namespace, &name)
                 .and_then(|deployment| deployment.spec.as_ref()?.selector.match_labels.as_ref())
-                .map(|labels| labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(","));
+                .map(|labels| {
+                    labels
+                        .iter()
+                        .map(|(key, value)| format!("{key}={value}"))
+                        .collect::<Vec<_>>()
+                        .join(",")
+                });
             if let Some(labels) = labels.filter(|labels| !labels.is_empty()) {
                 reads.insert(Read {
                     resource: Resource::ReplicaSets,
@@ -413,14 +571,36 @@ impl Gathering<'_> {
     }
 }
 
+fn namespace_read(name: &str) -> Read {
+    Read {
+        resource: Resource::Namespaces,
+        namespace: None,
+        ask: Ask::Get {
+            name: name.to_owned(),
+        },
+    }
+}
+
 fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
-    conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+    let conditions = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_deref())
+        .unwrap_or_default();
+    conditions
+        .iter()
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 fn is_silent(node: &Node) -> bool {
-    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
-    conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "Unknown")
+    let conditions = node
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_deref())
+        .unwrap_or_default();
+    conditions
+        .iter()
+        .any(|condition| condition.type_ == "Ready" && condition.status == "Unknown")
 }
 
 /// Events about pods whose row still shows nothing: a liveness probe that fails again and again, a node that went silent.
@@ -437,22 +617,32 @@ fn tells_of_a_running_pod(event: &Event) -> bool {
 
 fn controller_kind(pod: &Pod) -> Option<&str> {
     let owners = pod.metadata.owner_references.as_ref()?;
-    owners.iter().find(|owner| owner.controller == Some(true)).map(|owner| owner.kind.as_str())
+    owners
+        .iter()
+        .find(|owner| owner.controller == Some(true))
+        .map(|owner| owner.kind.as_str())
 }
 
 fn controller_name(pod: &Pod) -> Option<&str> {
     let owners = pod.metadata.owner_references.as_ref()?;
-    owners.iter().find(|owner| owner.controller == Some(true)).map(|owner| owner.name.as_str())
+    owners
+        .iter()
+        .find(|owner| owner.controller == Some(true))
+        .map(|owner| owner.name.as_str())
 }
 
 fn replica_set(pod: &Pod) -> Option<&str> {
-    (controller_kind(pod) == Some("ReplicaSet")).then(|| controller_name(pod)).flatten()
+    (controller_kind(pod) == Some("ReplicaSet"))
+        .then(|| controller_name(pod))
+        .flatten()
 }
 
 /// The Deployment's name that the name of a pod's `ReplicaSet` holds.
 fn deployment_of(pod: &Pod) -> Option<String> {
     let hash = pod.metadata.labels.as_ref()?.get("pod-template-hash")?;
-    let name = replica_set(pod)?.strip_suffix(hash.as_str())?.strip_suffix('-')?;
+    let name = replica_set(pod)?
+        .strip_suffix(hash.as_str())?
+        .strip_suffix('-')?;
     Some(name.to_owned())
 }
 
@@ -497,9 +687,17 @@ struct ListMeta {
 }
 
 fn items<T: DeserializeOwned>(body: &[u8]) -> Result<Items<T>, serde_json::Error> {
-    let has_more = |metadata: &ListMeta| metadata.next.as_deref().is_some_and(|next| !next.is_empty());
+    let has_more = |metadata: &ListMeta| {
+        metadata
+            .next
+            .as_deref()
+            .is_some_and(|next| !next.is_empty())
+    };
     if let Ok(list) = serde_json::from_slice::<List<T>>(body) {
-        return Ok(Items { has_more: has_more(&list.metadata), items: list.items.unwrap_or_default() });
+        return Ok(Items {
+            has_more: has_more(&list.metadata),
+            items: list.items.unwrap_or_default(),
+        });
     }
     // One object that cannot be read must not hide the others.
     let list: List<serde_json::Value> = serde_json::from_slice(body)?;
@@ -519,7 +717,12 @@ fn extend<T: Metadata<Ty = ObjectMeta>>(listing: &mut Listing<T>, found: Items<T
     let mut all = std::mem::take(listing);
     for item in found.items {
         let meta = item.metadata();
-        let is_there = all.find(meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default()).is_some();
+        let is_there = all
+            .find(
+                meta.namespace.as_deref().unwrap_or_default(),
+                meta.name.as_deref().unwrap_or_default(),
+            )
+            .is_some();
         if !is_there || matches!(read.ask, Ask::List) {
             all.items.push(item);
         }
@@ -553,19 +756,46 @@ mod tests {
     fn one_unreadable_object_does_not_hide_the_others() {
         let body = br#"{"metadata": {}, "items": [{"metadata": {"name": "a"}}, {"metadata": {"name": "b"}, "spec": "nonsense"}, {"metadata": {"name": "c"}}]}"#;
         let found: Items<Pod> = items(body).unwrap();
-        let names: Vec<_> = found.items.iter().filter_map(|pod| pod.metadata.name.as_deref()).collect();
+        let names: Vec<_> = found
+            .items
+            .iter()
+            .filter_map(|pod| pod.metadata.name.as_deref())
+            .collect();
         assert_eq!(names, ["a", "c"]);
-        assert!(items::<Pod>(br#"{"items": null}"#).unwrap().items.is_empty());
+        assert!(
+            items::<Pod>(br#"{"items": null}"#)
+                .unwrap()
+                .items
+                .is_empty()
+        );
         assert!(items::<Pod>(b"<html>").is_err());
     }
 
     #[test]
     fn a_list_covers_what_it_was_asked_for() {
-        let read = |namespace: Option<&str>, ask: Ask| Read { resource: Resource::Services, namespace: namespace.map(str::to_owned), ask };
+        let read = |namespace: Option<&str>, ask: Ask| Read {
+            resource: Resource::Services,
+            namespace: namespace.map(str::to_owned),
+            ask,
+        };
         let mut listing = Listing::<k8s_openapi::api::core::v1::Service>::default();
-        extend(&mut listing, Items { items: vec![], has_more: false }, &read(Some("shop"), Ask::List));
+        extend(
+            &mut listing,
+            Items {
+                items: vec![],
+                has_more: false,
+            },
+            &read(Some("shop"), Ask::List),
+        );
         assert!(listing.covers("shop") && !listing.covers("web") && !listing.is_complete());
-        extend(&mut listing, Items { items: vec![], has_more: true }, &read(Some("web"), Ask::List));
+        extend(
+            &mut listing,
+            Items {
+                items: vec![],
+                has_more: true,
+            },
+            &read(Some("web"), Ask::List),
+        );
         assert!(!listing.covers("web"), "a list that was cut covers nothing");
     }
 }

@@ -1,13 +1,14 @@
 //! Looks at a cluster: by conditions, by object, or for an overview; what could not be looked at is part of what comes back.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use tokio::sync::OnceCell;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::access::{Reach, Resource};
 use super::connect::{self, ConnectError, Place};
@@ -17,6 +18,7 @@ use super::finding::{EvidenceLine, Finding, Source};
 use super::gather::{self, Gathered, Order};
 use super::kind::Kind;
 use super::name::{Namespace, ObjectName};
+use super::shared::Shared;
 use super::{plan, redact};
 use crate::faq::condition::Condition;
 
@@ -27,6 +29,9 @@ const MAX_FINDINGS: usize = 300;
 const MAX_LOGS: usize = 3;
 const LOG_LINES: i64 = 8;
 const LOG_BYTES: i64 = 8 * 1024;
+
+/// Reading what has come in and judging it takes milliseconds; this is for a busy machine.
+const JUDGING: Duration = Duration::from_millis(200);
 
 /// What is asked of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -170,6 +175,7 @@ pub struct Cluster {
     namespace: Namespace,
     reader: Reader,
     version: OnceCell<ClusterVersion>,
+    lookups: Shared<(What, Scope), Arc<Evidence>>,
 }
 
 impl Cluster {
@@ -186,6 +192,7 @@ impl Cluster {
             namespace: namespace.map_err(|_| ConnectError::NotFound("no namespace".to_owned()))?,
             reader: Reader::new(found.client),
             version: OnceCell::new(),
+            lookups: Shared::default(),
         })
     }
 
@@ -222,18 +229,68 @@ impl Cluster {
         self.version
             .get_or_try_init(|| async {
                 let info = self.reader.version(until).await?;
-                let digits = |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok();
+                let digits = |text: &str| {
+                    text.chars()
+                        .take_while(char::is_ascii_digit)
+                        .collect::<String>()
+                        .parse()
+                        .ok()
+                };
                 match (digits(&info.major), digits(&info.minor)) {
-                    (Some(major), Some(minor)) => Ok(ClusterVersion { major, minor, text: redact::line(&info.git_version) }),
-                    _ => Err(ReadError::Unreachable("the server's version is not readable".to_owned())),
+                    (Some(major), Some(minor)) => Ok(ClusterVersion {
+                        major,
+                        minor,
+                        text: redact::line(&info.git_version),
+                    }),
+                    _ => Err(ReadError::Unreachable(
+                        "the server's version is not readable".to_owned(),
+                    )),
                 }
             })
             .await
     }
 
     /// Looks, within the lookup's deadline. It never fails: what could not be read is part of the evidence.
-    pub async fn lookup(&self, lookup: &Lookup, entries: &Entries) -> Evidence {
+    ///
+    /// Who asks the same at the same time, or within a few seconds, gets the same evidence; `checked_at` tells its age.
+    pub async fn lookup(&self, lookup: &Lookup, entries: &Entries) -> Arc<Evidence> {
         let until = Instant::now() + lookup.deadline;
+        let key = (lookup.what.clone(), lookup.scope.clone());
+        // Boxed: reading and judging together are a future of 20 KB.
+        let look = async { Arc::new(Box::pin(self.look(lookup, entries, until)).await) };
+        // What was late may be in time for the next.
+        let lasts = |evidence: &Arc<Evidence>| {
+            evidence
+                .not_checked
+                .iter()
+                .all(|missed| missed.why != Why::TimedOut)
+        };
+        // A look ends by itself at its deadline; the moment beyond is for judging what came.
+        match timeout_at(until + JUDGING, self.lookups.get(&key, look, lasts)).await {
+            Ok(evidence) => evidence,
+            Err(_) => Arc::new(self.nothing_in_time(lookup)),
+        }
+    }
+
+    /// The evidence of one who waited for another's look in vain.
+    fn nothing_in_time(&self, lookup: &Lookup) -> Evidence {
+        Evidence {
+            cluster: self.name.clone(),
+            version: self.version.get().map(|version| version.text.clone()),
+            scope: lookup.scope.namespaces.clone(),
+            checked_at: Timestamp::now(),
+            findings: Vec::new(),
+            not_checked: vec![sentence(
+                &format!("cluster {}", self.name),
+                &ReadError::TimedOut,
+                None,
+            )],
+            truncated: None,
+            looked_at: LookedAt::default(),
+        }
+    }
+
+    async fn look(&self, lookup: &Lookup, entries: &Entries, until: Instant) -> Evidence {
         let wanted = Wanted::new(lookup);
         let order = Order {
             resources: &wanted.resources,
@@ -241,16 +298,32 @@ impl Cluster {
             cluster: wanted.cluster,
             named_pod: wanted.named_pod.as_deref(),
         };
-        let (gathered, version) = tokio::join!(gather::gather(&self.reader, &order, until), self.version(lookup.deadline));
+        let (gathered, version) = tokio::join!(
+            gather::gather(&self.reader, &order, until),
+            self.version(lookup.deadline)
+        );
         let now = Timestamp::now();
         let mut findings = detect::findings(&gathered.view, entries, now);
-        wanted.keep_asked(lookup, &gathered, &mut findings);
-        let mut not_checked = not_checked(&self.name, &gathered.missed);
+        Wanted::keep_asked(lookup, &gathered, &mut findings);
+        let mut not_checked = if version.is_err() && gathered.has_only_not_found() {
+            vec![sentence(
+                &format!("cluster {}", self.name),
+                &ReadError::Unreachable(
+                    "what answers at its address is no Kubernetes API".to_owned(),
+                ),
+                None,
+            )]
+        } else {
+            not_checked(&self.name, &gathered.missed)
+        };
         not_checked.extend(wanted.missing_target(lookup, &gathered));
         let findings_left_out = findings.len().saturating_sub(MAX_FINDINGS);
         findings.truncate(MAX_FINDINGS);
         self.add_logs(&lookup.scope, &mut findings, until).await;
-        let truncated = Truncated { pods: gathered.pods_left_out, findings: findings_left_out };
+        let truncated = Truncated {
+            pods: gathered.pods_left_out,
+            findings: findings_left_out,
+        };
         Evidence {
             cluster: self.name.clone(),
             version: version.ok().map(|version| version.text.clone()),
@@ -272,23 +345,45 @@ impl Cluster {
     async fn add_logs(&self, scope: &Scope, findings: &mut [Finding], until: Instant) {
         let crashed = findings
             .iter_mut()
-            .filter(|finding| matches!(finding.condition, Condition::CrashLoopBackOff | Condition::ContainerExited | Condition::InitContainerFailing))
-            .filter(|finding| scope.logs.iter().any(|allowed| finding.namespace.as_deref() == Some(allowed.as_str())))
+            .filter(|finding| {
+                matches!(
+                    finding.condition,
+                    Condition::CrashLoopBackOff
+                        | Condition::ContainerExited
+                        | Condition::InitContainerFailing
+                )
+            })
+            .filter(|finding| {
+                scope
+                    .logs
+                    .iter()
+                    .any(|allowed| finding.namespace.as_deref() == Some(allowed.as_str()))
+            })
             .take(MAX_LOGS);
         for finding in crashed {
-            let (Some(pod), Some(container)) = (finding.objects.first(), finding.containers.first()) else {
+            let (Some(pod), Some(container)) =
+                (finding.objects.first(), finding.containers.first())
+            else {
                 continue;
             };
             let read = Read {
                 resource: Resource::PodLogs,
                 namespace: finding.namespace.clone(),
-                ask: Ask::PreviousLog { name: pod.name.clone(), container: container.clone(), lines: LOG_LINES, bytes: LOG_BYTES },
+                ask: Ask::PreviousLog {
+                    name: pod.name.clone(),
+                    container: container.clone(),
+                    lines: LOG_LINES,
+                    bytes: LOG_BYTES,
+                },
             };
             if let Ok(answer) = self.reader.read(&read, until).await {
                 let text = String::from_utf8_lossy(&answer.body);
                 finding
                     .evidence
-                    .extend(redact::lines(&text).into_iter().map(|text| EvidenceLine { text, source: Source::Log }));
+                    .extend(redact::lines(&text).into_iter().map(|text| EvidenceLine {
+                        text,
+                        source: Source::Log,
+                    }));
             }
         }
     }
@@ -311,7 +406,9 @@ impl Wanted {
         };
         let mut namespaces = match &lookup.scope.namespaces {
             Namespaces::All => None,
-            Namespaces::Named(names) => Some(names.iter().map(ToString::to_string).collect::<Vec<_>>()),
+            Namespaces::Named(names) => {
+                Some(names.iter().map(ToString::to_string).collect::<Vec<_>>())
+            }
         };
         let cluster = lookup.scope.cluster || namespaces.is_none();
         let mut named_pod = None;
@@ -323,39 +420,58 @@ impl Wanted {
                 named_pod = Some(target.name.to_string());
             }
             // For an object of the cluster nothing in namespaces is read.
-            if target.kind.is_some_and(|kind| kind.resource().access().reach == Reach::Cluster) {
-                resources.retain(|resource| resource.access().reach == Reach::Cluster || *resource == Resource::Events);
+            if target
+                .kind
+                .is_some_and(|kind| kind.resource().access().reach == Reach::Cluster)
+            {
+                resources.retain(|resource| {
+                    resource.access().reach == Reach::Cluster || *resource == Resource::Events
+                });
             }
         }
         if plan::are_all_of_the_cluster(&resources) && !cluster {
             resources.clear();
         }
-        Wanted { resources, namespaces, cluster, named_pod }
+        Wanted {
+            resources,
+            namespaces,
+            cluster,
+            named_pod,
+        }
     }
 
     /// Leaves only the findings that were asked for.
-    fn keep_asked(&self, lookup: &Lookup, gathered: &Gathered, findings: &mut Vec<Finding>) {
+    fn keep_asked(lookup: &Lookup, gathered: &Gathered, findings: &mut Vec<Finding>) {
         match &lookup.what {
             What::Overview => {}
-            What::Conditions(conditions) => findings.retain(|finding| conditions.contains(&finding.condition)),
+            What::Conditions(conditions) => {
+                findings.retain(|finding| conditions.contains(&finding.condition));
+            }
             What::Object(target) => {
-                let pods = self.pods_of(target, gathered);
+                let pods = Self::pods_of(target, gathered);
                 let is_about = |finding: &Finding| {
                     let mut objects = finding.objects.iter().chain([&finding.owner]);
                     objects.any(|object| {
                         let kind_fits = target.kind.is_none_or(|kind| kind.name() == object.kind);
-                        (kind_fits && object.name == target.name.as_str()) || (object.kind == "Pod" && pods.contains(object.name.as_str()))
+                        (kind_fits && object.name == target.name.as_str())
+                            || (object.kind == "Pod" && pods.contains(object.name.as_str()))
                     })
                 };
                 // What causes a finding about the object belongs to the answer, and what causes that.
-                let mut asked: BTreeSet<usize> = (0..findings.len()).filter(|index| is_about(&findings[*index])).collect();
+                let mut asked: BTreeSet<usize> = (0..findings.len())
+                    .filter(|index| is_about(&findings[*index]))
+                    .collect();
                 loop {
                     let causes: BTreeSet<usize> = asked
                         .iter()
                         .filter_map(|index| findings[*index].cause.as_ref())
                         .flat_map(|cause| {
-                            let is_it = |finding: &Finding| finding.condition == cause.condition && finding.owner == cause.owner;
-                            (0..findings.len()).filter(|index| is_it(&findings[*index])).collect::<Vec<_>>()
+                            let is_it = |finding: &Finding| {
+                                finding.condition == cause.condition && finding.owner == cause.owner
+                            };
+                            (0..findings.len())
+                                .filter(|index| is_it(&findings[*index]))
+                                .collect::<Vec<_>>()
                         })
                         .collect();
                     let before = asked.len();
@@ -374,17 +490,18 @@ impl Wanted {
     }
 
     /// The sick pods of a node or claim that was asked for.
-    fn pods_of<'g>(&self, target: &Target, gathered: &'g Gathered) -> BTreeSet<&'g str> {
+    fn pods_of<'g>(target: &Target, gathered: &'g Gathered) -> BTreeSet<&'g str> {
         let uses_it = |pod: &k8s_openapi::api::core::v1::Pod| {
             let spec = pod.spec.as_ref();
             match target.kind {
-                Some(Kind::Node) => spec.and_then(|spec| spec.node_name.as_deref()) == Some(target.name.as_str()),
-                Some(Kind::ReplicaSet) => pod
-                    .metadata
-                    .owner_references
-                    .iter()
-                    .flatten()
-                    .any(|owner| owner.kind == "ReplicaSet" && owner.name == target.name.as_str()),
+                Some(Kind::Node) => {
+                    spec.and_then(|spec| spec.node_name.as_deref()) == Some(target.name.as_str())
+                }
+                Some(Kind::ReplicaSet) => {
+                    pod.metadata.owner_references.iter().flatten().any(|owner| {
+                        owner.kind == "ReplicaSet" && owner.name == target.name.as_str()
+                    })
+                }
                 _ => false,
             }
         };
@@ -403,14 +520,23 @@ impl Wanted {
         let What::Object(target) = &lookup.what else {
             return None;
         };
-        let kind = target.kind.map_or_else(|| "object".to_owned(), |kind| kind.to_string());
-        let place = target.namespace.as_ref().map_or_else(String::new, |namespace| format!(" in {namespace}"));
-        let could_not_read = gathered
-            .missed
-            .iter()
-            .any(|(read, _)| target.kind.is_none_or(|kind| kind.resource() == read.resource));
+        let kind = target
+            .kind
+            .map_or_else(|| "object".to_owned(), |kind| kind.to_string());
+        let place = target
+            .namespace
+            .as_ref()
+            .map_or_else(String::new, |namespace| format!(" in {namespace}"));
+        let could_not_read = gathered.missed.iter().any(|(read, _)| {
+            target
+                .kind
+                .is_none_or(|kind| kind.resource() == read.resource)
+        });
         // A ReplicaSet is read only through its pods.
-        let is_listed = target.kind.is_none_or(|kind| self.resources.contains(&kind.resource()) && (self.cluster || kind.resource().access().reach == Reach::Namespaced));
+        let is_listed = target.kind.is_none_or(|kind| {
+            self.resources.contains(&kind.resource())
+                && (self.cluster || kind.resource().access().reach == Reach::Namespaced)
+        });
         if could_not_read || !is_listed || exists(target, gathered) {
             return None;
         }
@@ -431,7 +557,8 @@ fn exists(target: &Target, gathered: &Gathered) -> bool {
                 && view.$field.items.iter().any(|item| item.metadata.name.as_deref() == Some(name))))||+
         };
     }
-    let is_pod = target.kind.is_none_or(|kind| kind == Kind::Pod) && gathered.pod_names.values().flatten().any(|pod| pod == name);
+    let is_pod = target.kind.is_none_or(|kind| kind == Kind::Pod)
+        && gathered.pod_names.values().flatten().any(|pod| pod == name);
     is_pod
         || has! {
             Deployment deployments,
@@ -455,7 +582,9 @@ fn exists(target: &Target, gathered: &Gathered) -> bool {
 
 /// Failed reads as sentences, those of the same kind and reason in one. Where nothing of a cluster answers, one says it all.
 fn not_checked(cluster: &str, missed: &[(Read, ReadError)]) -> Vec<NotChecked> {
-    let of_the_whole = missed.iter().find(|(_, error)| matches!(error, ReadError::Unauthorized));
+    let of_the_whole = missed
+        .iter()
+        .find(|(_, error)| matches!(error, ReadError::Unauthorized));
     if let Some((_, error)) = of_the_whole {
         return vec![sentence(&format!("cluster {cluster}"), error, None)];
     }
@@ -463,10 +592,30 @@ fn not_checked(cluster: &str, missed: &[(Read, ReadError)]) -> Vec<NotChecked> {
     if let Some((_, error)) = missed.iter().find(|(_, error)| is_no_connection(error)) {
         return vec![sentence(&format!("cluster {cluster}"), error, None)];
     }
-    let mut groups: BTreeMap<(Resource, String), (Vec<String>, &Read, &ReadError)> = BTreeMap::new();
+    let absent =
+        missed
+            .iter()
+            .filter_map(|(read, error)| match (&read.ask, read.resource, error) {
+                (Ask::Get { name }, Resource::Namespaces, ReadError::NotFound) => {
+                    Some(NotChecked {
+                        what: format!("namespace {name}"),
+                        why: Why::NotFound,
+                        detail: "there is no such namespace".to_owned(),
+                    })
+                }
+                _ => None,
+            });
+    let absent: Vec<NotChecked> = absent.collect();
+    if !absent.is_empty() {
+        return absent;
+    }
+    let mut groups: BTreeMap<(Resource, String), (Vec<String>, &Read, &ReadError)> =
+        BTreeMap::new();
     for (read, error) in missed {
         let key = (read.resource, error.to_string());
-        let group = groups.entry(key).or_insert_with(|| (Vec::new(), read, error));
+        let group = groups
+            .entry(key)
+            .or_insert_with(|| (Vec::new(), read, error));
         if let Some(namespace) = &read.namespace
             && !group.0.contains(namespace)
         {
@@ -481,7 +630,9 @@ fn not_checked(cluster: &str, missed: &[(Read, ReadError)]) -> Vec<NotChecked> {
                 ([], Reach::Namespaced) => " in all namespaces".to_owned(),
                 ([], Reach::Cluster) => String::new(),
                 ([only], _) => format!(" in {only}"),
-                ([first, rest @ ..], _) => format!(" in {first} and {} more namespaces", rest.len()),
+                ([first, rest @ ..], _) => {
+                    format!(" in {first} and {} more namespaces", rest.len())
+                }
             };
             sentence(&format!("{}{place}", read.resource), error, Some(read))
         })
@@ -492,15 +643,30 @@ fn sentence(what: &str, error: &ReadError, read: Option<&Read>) -> NotChecked {
     let (why, detail) = match error {
         ReadError::Denied => {
             let verb = read.map_or("list", |read| read.verb().name());
-            let rule = read.map(|read| read.resource.access().rule()).unwrap_or_default();
-            (Why::Denied, format!("may not {verb} {what}; this rule would grant it: {{{rule}}}"))
+            let rule = read
+                .map(|read| read.resource.access().rule())
+                .unwrap_or_default();
+            (
+                Why::Denied,
+                format!("may not {verb} {what}; this rule would grant it: {{{rule}}}"),
+            )
         }
-        ReadError::NotFound => (Why::NotFound, "the API server knows no such resource".to_owned()),
+        ReadError::NotFound => (
+            Why::NotFound,
+            "the API server knows no such resource".to_owned(),
+        ),
         ReadError::TimedOut => (Why::TimedOut, "no answer before the deadline".to_owned()),
         ReadError::Unreachable(said) => (Why::Unreachable, said.clone()),
-        ReadError::Unauthorized => (Why::Unauthorized, "the credentials are missing, expired or refused; sign in again".to_owned()),
+        ReadError::Unauthorized => (
+            Why::Unauthorized,
+            "the credentials are missing, expired or refused; sign in again".to_owned(),
+        ),
     };
-    NotChecked { what: what.to_owned(), why, detail }
+    NotChecked {
+        what: what.to_owned(),
+        why,
+        detail,
+    }
 }
 
 fn scope_form<S: Serializer>(scope: &Namespaces, serializer: S) -> Result<S::Ok, S::Error> {

@@ -16,6 +16,7 @@ pub mod redact;
 pub mod render;
 pub mod review;
 mod rows;
+mod shared;
 pub mod view;
 
 use std::path::PathBuf;

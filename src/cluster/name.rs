@@ -59,7 +59,11 @@ macro_rules! name {
             type Err = InvalidName;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                if $is_valid(text) { Ok($name(text.to_owned())) } else { Err(InvalidName::new(text)) }
+                if $is_valid(text) {
+                    Ok($name(text.to_owned()))
+                } else {
+                    Err(InvalidName::new(text))
+                }
             }
         }
 
@@ -94,7 +98,13 @@ mod tests {
 
     #[test]
     fn names_of_the_api_are_taken() {
-        for name in ["web", "web-7899d5c6b8-x2x9z", "v1beta1.metrics.k8s.io", "a", "0"] {
+        for name in [
+            "web",
+            "web-7899d5c6b8-x2x9z",
+            "v1beta1.metrics.k8s.io",
+            "a",
+            "0",
+        ] {
             assert!(name.parse::<ObjectName>().is_ok(), "{name}");
         }
         assert!("kube-system".parse::<Namespace>().is_ok());
@@ -102,7 +112,20 @@ mod tests {
 
     #[test]
     fn what_could_become_a_path_or_a_selector_is_refused() {
-        for name in ["", "../secrets", "web/log", "web?x=1", "web%2f", "Web", "-web", "web-", "a..b", ".", "web\n", "a,b=c"] {
+        for name in [
+            "",
+            "../secrets",
+            "web/log",
+            "web?x=1",
+            "web%2f",
+            "Web",
+            "-web",
+            "web-",
+            "a..b",
+            ".",
+            "web\n",
+            "a,b=c",
+        ] {
             assert!(name.parse::<ObjectName>().is_err(), "{name}");
             assert!(name.parse::<Namespace>().is_err(), "{name}");
         }

@@ -30,7 +30,11 @@ pub(super) const OVERVIEW: &[Resource] = &[
 
 /// The resources for these conditions. Owners of sick pods are read by name, beyond this.
 pub(super) fn resources(conditions: &[Condition]) -> BTreeSet<Resource> {
-    conditions.iter().flat_map(|condition| of(*condition)).copied().collect()
+    conditions
+        .iter()
+        .flat_map(|condition| of(*condition))
+        .copied()
+        .collect()
 }
 
 /// Whether these resources can tell anything where only namespaces are looked at.
@@ -83,22 +87,48 @@ fn of(condition: Condition) -> &'static [Resource] {
         | Condition::VolumeMountFailed
         | Condition::VolumeAttachFailed
         | Condition::VolumeMultiAttach => &[R::Pods, R::Events, R::Claims],
-        Condition::UnschedulableCordoned | Condition::PodStuckTerminating | Condition::PodNodeLost => &[R::Pods, R::Events, R::Nodes],
-        Condition::RolloutStuck => &[R::Deployments, R::Pods, R::Events],
+        Condition::UnschedulableCordoned
+        | Condition::PodStuckTerminating
+        | Condition::PodNodeLost => &[R::Pods, R::Events, R::Nodes],
+        Condition::RolloutStuck | Condition::CoreDnsUnhealthy => {
+            &[R::Deployments, R::Pods, R::Events]
+        }
         Condition::PodCreationFailed
         | Condition::QuotaExceeded
         | Condition::PodSecurityViolation
         | Condition::AdmissionDenied
-        | Condition::WebhookUnreachable => &[R::Deployments, R::StatefulSets, R::DaemonSets, R::Jobs, R::CronJobs, R::Events],
+        | Condition::WebhookUnreachable => &[
+            R::Deployments,
+            R::StatefulSets,
+            R::DaemonSets,
+            R::Jobs,
+            R::CronJobs,
+            R::Events,
+        ],
         Condition::StatefulSetBlocked => &[R::StatefulSets, R::Pods, R::Events],
         Condition::DaemonSetUnavailable => &[R::DaemonSets, R::Pods, R::Events],
         Condition::JobFailed => &[R::Jobs, R::CronJobs, R::Pods, R::Events],
-        Condition::CronJobSuspended | Condition::CronJobMissed => &[R::CronJobs, R::Jobs, R::Events],
-        Condition::HpaUnable | Condition::HpaAtMaximum => &[R::Autoscalers, R::ApiServices],
-        Condition::PdbBlocksDisruption => &[R::DisruptionBudgets, R::Deployments, R::StatefulSets, R::Pods, R::Events],
-        Condition::ServiceWithoutEndpoints | Condition::ServicePodsNotReady | Condition::ServicePortMismatch => {
-            &[R::Services, R::Deployments, R::StatefulSets, R::DaemonSets, R::Pods, R::Events]
+        Condition::CronJobSuspended | Condition::CronJobMissed => {
+            &[R::CronJobs, R::Jobs, R::Events]
         }
+        Condition::HpaUnable | Condition::HpaAtMaximum => &[R::Autoscalers, R::ApiServices],
+        Condition::PdbBlocksDisruption => &[
+            R::DisruptionBudgets,
+            R::Deployments,
+            R::StatefulSets,
+            R::Pods,
+            R::Events,
+        ],
+        Condition::ServiceWithoutEndpoints
+        | Condition::ServicePodsNotReady
+        | Condition::ServicePortMismatch => &[
+            R::Services,
+            R::Deployments,
+            R::StatefulSets,
+            R::DaemonSets,
+            R::Pods,
+            R::Events,
+        ],
         Condition::IngressClassMissing => &[R::Ingresses, R::IngressClasses],
         Condition::IngressBackendMissing => &[R::Ingresses, R::Services],
         Condition::LoadBalancerPending => &[R::Services, R::Events],
@@ -118,6 +148,5 @@ fn of(condition: Condition) -> &'static [Resource] {
         Condition::NamespaceStuckTerminating => &[R::Namespaces, R::ApiServices],
         Condition::QuotaExhausted => &[R::Quotas],
         Condition::ApiServiceUnavailable => &[R::ApiServices],
-        Condition::CoreDnsUnhealthy => &[R::Deployments, R::Pods, R::Events],
     }
 }

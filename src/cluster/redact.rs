@@ -24,7 +24,10 @@ const MAX_INPUT: usize = 64 * 1024;
 #[must_use]
 pub fn line(text: &str) -> String {
     let secrets_gone = without_secrets(&printable(bounded(text)));
-    let one_line = secrets_gone.split_whitespace().collect::<Vec<_>>().join(" ");
+    let one_line = secrets_gone
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
     shortened(&one_line, MAX_LINE)
 }
 
@@ -68,7 +71,9 @@ fn printable(text: &str) -> String {
     };
     plain
         .chars()
-        .filter(|character| matches!(character, '\n' | '\t') || !(character.is_control() || hides(*character)))
+        .filter(|character| {
+            matches!(character, '\n' | '\t') || !(character.is_control() || hides(*character))
+        })
         .collect()
 }
 
@@ -77,8 +82,11 @@ fn hides(character: char) -> bool {
     matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{ad}')
 }
 
-/// A pattern and what becomes of a match.
-type Rule = (&'static str, fn(&Captures<'_>) -> String);
+/// What becomes of a match.
+type Replace = fn(&Captures<'_>) -> String;
+
+/// A pattern and what becomes of its matches.
+type Rule = (&'static str, Replace);
 
 /// In the order of their use: whole blocks first, bare strings last.
 const RULES: &[Rule] = &[
@@ -141,7 +149,7 @@ const RULES: &[Rule] = &[
 ];
 
 fn without_secrets(text: &str) -> String {
-    static COMPILED: LazyLock<Vec<(Regex, fn(&Captures<'_>) -> String)>> = LazyLock::new(|| {
+    static COMPILED: LazyLock<Vec<(Regex, Replace)>> = LazyLock::new(|| {
         RULES
             .iter()
             .filter_map(|(pattern, replace)| Some((Regex::new(pattern).ok()?, *replace)))
@@ -178,7 +186,10 @@ fn authorization(found: &Captures<'_>) -> String {
 fn scheme_and_value(found: &Captures<'_>) -> String {
     let value = &found[3];
     // `basic authentication`, `Bearer authorization` are words.
-    if value.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') {
+    if value
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+    {
         return found[0].to_owned();
     }
     format!("{}{}{REDACTED}", &found[1], &found[2])
@@ -188,19 +199,29 @@ fn scheme_and_value(found: &Captures<'_>) -> String {
 fn named_value(found: &Captures<'_>) -> String {
     let (name, separator, value) = (found[1].to_lowercase(), &found[2], &found[3]);
     let bare = value.trim_matches(['\\', '"', '\'', '`']);
-    let names_a_place = ["name", "names", "ref", "path", "file", "dir", "seconds", "type", "kind", "policy", "count", "version"]
-        .iter()
-        .any(|ending| name.ends_with(ending));
+    let names_a_place = [
+        "name", "names", "ref", "path", "file", "dir", "seconds", "type", "kind", "policy",
+        "count", "version",
+    ]
+    .iter()
+    .any(|ending| name.ends_with(ending));
     let says_nothing = bare.is_empty()
         || bare.starts_with("[redacted")
-        || ["true", "false", "null", "nil", "none", "yes", "no", "unset", "<nil>", "<none>"].contains(&bare.to_lowercase().as_str());
+        || [
+            "true", "false", "null", "nil", "none", "yes", "no", "unset", "<nil>", "<none>",
+        ]
+        .contains(&bare.to_lowercase().as_str());
     // `unable to fetch token: unexpected status …` goes on as a sentence; a password's value is taken out whatever it looks like.
-    let is_password = ["passw", "pwd", "passphrase"].iter().any(|word| name.contains(word));
+    let is_password = ["passw", "pwd", "passphrase"]
+        .iter()
+        .any(|word| name.contains(word));
     let is_sentence = !is_password
         && separator.trim() == ":"
         && separator.ends_with(' ')
         && bare.len() < 16
-        && bare.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'\'');
+        && bare
+            .bytes()
+            .all(|byte| byte.is_ascii_alphabetic() || byte == b'\'');
     if names_a_place || says_nothing || is_sentence {
         return found[0].to_owned();
     }
@@ -217,7 +238,9 @@ fn bare_string(found: &Captures<'_>) -> String {
     let separators = ['-', '_', '/', '=', '+'];
     // The separators of base64 cut a random string into pieces that are too short to judge; capitals tell it from a path.
     let joined = run.replace(separators, "");
-    let is_base64 = joined.len() >= 36 && joined.bytes().any(|byte| byte.is_ascii_uppercase()) && looks_random(&joined);
+    let is_base64 = joined.len() >= 36
+        && joined.bytes().any(|byte| byte.is_ascii_uppercase())
+        && looks_random(&joined);
     if is_base64 || run.split(separators).any(looks_random) {
         format!("{before}{REDACTED}")
     } else {
@@ -267,34 +290,76 @@ mod tests {
     /// Secrets are put together here so that no scanner takes this file for a leak.
     fn planted() -> Vec<(String, String)> {
         let random = "q7Wz9KfT2mXc4VbN8pLd3RsG6hJy1QaE";
-        let jwt = format!("eyJ{}.eyJ{}.{}", "hbGciOiJIUzI1NiJ9", "zdWIiOiIxMjM0NTY3ODkwIn0", "dozjgNryP4J3jVmNHl0w5N");
+        let jwt = format!(
+            "eyJ{}.eyJ{}.{}",
+            "hbGciOiJIUzI1NiJ9", "zdWIiOiIxMjM0NTY3ODkwIn0", "dozjgNryP4J3jVmNHl0w5N"
+        );
         let secret = |text: &str, part: &str| (text.to_owned(), part.to_owned());
         vec![
             secret("password=hunter2", "hunter2"),
             secret("DB_PASSWORD: correct-horse", "correct-horse"),
             secret(r#"{"password":"hunter2","user":"a"}"#, "hunter2"),
             secret(r#"msg="{\"client_secret\":\"hunter22\"}""#, "hunter22"),
-            secret("connecting with postgres://shop:s3cr3t/x@db:5432/shop", "s3cr3t/x"),
+            secret(
+                "connecting with postgres://shop:s3cr3t/x@db:5432/shop",
+                "s3cr3t/x",
+            ),
             secret("amqp://:onlypass@rabbit:5672", "onlypass"),
             secret("redis --requirepass --password hunter2 --port 1", "hunter2"),
             secret("CREATE USER a IDENTIFIED BY 'hunter2'", "hunter2"),
             secret("Authorization: Basic c2hvcDpzM2NyM3Q=", "c2hvcDpzM2NyM3Q="),
-            secret("header authorization=Bearer abcdef0123456789", "abcdef0123456789"),
+            secret(
+                "header authorization=Bearer abcdef0123456789",
+                "abcdef0123456789",
+            ),
             secret("got 401 for Bearer abcdef0123456789", "abcdef0123456789"),
             (format!("token {jwt} is expired"), jwt),
-            (format!("key {}{}", "AKIA", "IOSFODNN7EXAMPLE"), format!("{}{}", "AKIA", "IOSFODNN7EXAMPLE")),
-            (format!("push failed for {}{random}", "ghp_"), random.to_owned()),
-            (format!("slack {}{}", "xoxb-", "123456789012-abcdefGHIJ"), "abcdefGHIJ".to_owned()),
-            (format!("stripe {}{}", "sk_live_", "4eC39HqLyjWDarjtT1"), "4eC39HqLyjWDarjtT1".to_owned()),
-            (format!("posting to https://hooks.slack.com/services/{}", "T000/B000/XXXX"), "B000/XXXX".to_owned()),
-            (format!("licence {random} refused"), random.to_owned()),
-            (format!("aws {}", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"), "wJalrXUtnFEMI".to_owned()),
-            (format!("datadog {}", "0a1b2c3d4e5f60718293a4b5c6d7e8f9"), "0a1b2c3d4e5f60718293a4b5c6d7e8f9".to_owned()),
             (
-                format!("-----BEGIN {0} KEY-----\nMIIEvQIBADANBg\n-----END {0} KEY-----", "PRIVATE"),
+                format!("key {}{}", "AKIA", "IOSFODNN7EXAMPLE"),
+                format!("{}{}", "AKIA", "IOSFODNN7EXAMPLE"),
+            ),
+            (
+                format!("push failed for {}{random}", "ghp_"),
+                random.to_owned(),
+            ),
+            (
+                format!("slack {}{}", "xoxb-", "123456789012-abcdefGHIJ"),
+                "abcdefGHIJ".to_owned(),
+            ),
+            (
+                format!("stripe {}{}", "sk_live_", "4eC39HqLyjWDarjtT1"),
+                "4eC39HqLyjWDarjtT1".to_owned(),
+            ),
+            (
+                format!(
+                    "posting to https://hooks.slack.com/services/{}",
+                    "T000/B000/XXXX"
+                ),
+                "B000/XXXX".to_owned(),
+            ),
+            (format!("licence {random} refused"), random.to_owned()),
+            (
+                format!("aws {}", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+                "wJalrXUtnFEMI".to_owned(),
+            ),
+            (
+                format!("datadog {}", "0a1b2c3d4e5f60718293a4b5c6d7e8f9"),
+                "0a1b2c3d4e5f60718293a4b5c6d7e8f9".to_owned(),
+            ),
+            (
+                format!(
+                    "-----BEGIN {0} KEY-----\nMIIEvQIBADANBg\n-----END {0} KEY-----",
+                    "PRIVATE"
+                ),
                 "MIIEvQIBADANBg".to_owned(),
             ),
-            (format!("-----BEGIN RSA {} KEY----- MIIEvQIBADANBg and cut off", "PRIVATE"), "MIIEvQIBADANBg".to_owned()),
+            (
+                format!(
+                    "-----BEGIN RSA {} KEY----- MIIEvQIBADANBg and cut off",
+                    "PRIVATE"
+                ),
+                "MIIEvQIBADANBg".to_owned(),
+            ),
             secret("GET /blob?sv=2024&sig=abc%2Fdef%3D&se=1", "abc%2Fdef"),
             secret("api_key = 12345", "12345"),
             secret("AccountKey=abc123==;EndpointSuffix=x", "abc123"),
@@ -337,21 +402,33 @@ mod tests {
 
     #[test]
     fn control_characters_and_terminal_sequences_go() {
-        assert_eq!(line("\u{1b}[31mred\u{1b}[0m\u{7} a\tb\r\nc\u{202e}d\u{200b}"), "red a b cd");
-        assert_eq!(line("\u{1b}]8;;https://evil.example\u{1b}\\link\u{1b}]8;;\u{1b}\\"), "link");
+        assert_eq!(
+            line("\u{1b}[31mred\u{1b}[0m\u{7} a\tb\r\nc\u{202e}d\u{200b}"),
+            "red a b cd"
+        );
+        assert_eq!(
+            line("\u{1b}]8;;https://evil.example\u{1b}\\link\u{1b}]8;;\u{1b}\\"),
+            "link"
+        );
     }
 
     #[test]
     fn a_long_text_is_cut_after_it_is_redacted() {
         let text = format!("{} password=hunter2", "word ".repeat(98));
         let left = line(&text);
-        assert!(left.chars().count() <= MAX_LINE && !left.contains("hunter"), "{left}");
+        assert!(
+            left.chars().count() <= MAX_LINE && !left.contains("hunter"),
+            "{left}"
+        );
         assert!(line(&"ä".repeat(100_000)).chars().count() == MAX_LINE);
     }
 
     #[test]
     fn a_log_keeps_its_lines() {
-        assert_eq!(lines("a\n\n  b token=12345\n"), ["a", "  b token=[redacted]"]);
+        assert_eq!(
+            lines("a\n\n  b token=12345\n"),
+            ["a", "  b token=[redacted]"]
+        );
     }
 
     proptest::proptest! {

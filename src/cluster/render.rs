@@ -33,14 +33,24 @@ pub fn text(evidence: &Evidence, detail: Detail, now: Timestamp) -> String {
         for finding in findings {
             finding_lines(finding, detail, now, &mut lines);
             for consequence in folded.get(&key(finding)).into_iter().flatten() {
-                lines.push(format!("    so also {} ({}): {}", consequence.condition, place(consequence), consequence.summary));
+                lines.push(format!(
+                    "    so also {} ({}): {}",
+                    consequence.condition,
+                    place(consequence),
+                    consequence.summary
+                ));
             }
         }
     }
     if !evidence.not_checked.is_empty() {
         lines.push(String::new());
         lines.push("Not looked at:".to_owned());
-        lines.extend(evidence.not_checked.iter().map(|missed| format!("  {}", not_checked(missed))));
+        lines.extend(
+            evidence
+                .not_checked
+                .iter()
+                .map(|missed| format!("  {}", not_checked(missed))),
+        );
     }
     if let Some(left_out) = evidence.truncated {
         lines.push(String::new());
@@ -55,17 +65,35 @@ pub fn text(evidence: &Evidence, detail: Detail, now: Timestamp) -> String {
 fn heading(evidence: &Evidence, now: Timestamp) -> String {
     let scope = match &evidence.scope {
         Namespaces::All => "all namespaces".to_owned(),
-        Namespaces::Named(names) => format!("namespace {}", names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+        Namespaces::Named(names) => format!(
+            "namespace {}",
+            names
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
     };
-    let version = evidence.version.as_deref().map(|version| format!(" ({version})")).unwrap_or_default();
+    let version = evidence
+        .version
+        .as_deref()
+        .map(|version| format!(" ({version})"))
+        .unwrap_or_default();
     let old = now.duration_since(evidence.checked_at).as_secs();
-    let old = if old >= 2 { format!(", {old}s ago") } else { String::new() };
+    let old = if old >= 2 {
+        format!(", {old}s ago")
+    } else {
+        String::new()
+    };
     format!("Cluster {}{version}, {scope}{old}", evidence.cluster)
 }
 
 /// Never said where a lookup failed: then nothing is known.
 fn nothing_found(evidence: &Evidence) -> String {
-    if evidence.not_checked.is_empty() {
+    if evidence.looked_at.resources.is_empty() && evidence.not_checked.is_empty() {
+        // What a scope leaves out is no failed lookup, and no good news either.
+        "Not part of what may be looked at here: it belongs to the cluster as a whole.".to_owned()
+    } else if evidence.not_checked.is_empty() {
         format!(
             "Nothing found. Looked at {} objects ({} of them pods): {}.",
             evidence.looked_at.objects,
@@ -84,16 +112,19 @@ pub fn not_checked(missed: &NotChecked) -> String {
     match missed.why {
         Why::Denied => format!("{what}: not allowed; {}", missed.detail),
         Why::NotFound => format!("{what}: not found; {}", missed.detail),
-        Why::TimedOut => format!("{what}: {}", missed.detail),
+        Why::TimedOut | Why::Unauthorized => format!("{what}: {}", missed.detail),
         Why::Unreachable => format!("{what}: cannot be reached ({})", missed.detail),
-        Why::Unauthorized => format!("{what}: {}", missed.detail),
     }
 }
 
 type Key = (Option<String>, ObjectRef, crate::faq::condition::Condition);
 
 fn key(finding: &Finding) -> Key {
-    (finding.namespace.clone(), finding.owner.clone(), finding.condition)
+    (
+        finding.namespace.clone(),
+        finding.owner.clone(),
+        finding.condition,
+    )
 }
 
 /// Findings that stand for themselves, and the others by the first cause that is among the findings.
@@ -158,7 +189,10 @@ fn finding_lines(finding: &Finding, detail: Detail, now: Timestamp, lines: &mut 
         Some(desired) if desired > 1 => format!(", {} of {desired}", finding.affected),
         _ => String::new(),
     };
-    let since = finding.since.map(|since| format!(", for {}", age(now, since))).unwrap_or_default();
+    let since = finding
+        .since
+        .map(|since| format!(", for {}", age(now, since)))
+        .unwrap_or_default();
     lines.push(format!("  {severity}: {}{count}{since}", finding.condition));
     lines.push(format!("    {}", finding.summary));
     if let Some(entry) = &finding.entry {
@@ -177,10 +211,21 @@ fn finding_lines(finding: &Finding, detail: Detail, now: Timestamp, lines: &mut 
         lines.push(format!("    {source}: {}", line.text));
     }
     if let Some(changed) = &finding.changed {
-        let at = changed.at.map(|at| format!(" {} ago", age(now, at))).unwrap_or_default();
-        lines.push(format!("    changed{at}: {} ({})", changed.what, changed.object));
+        let at = changed
+            .at
+            .map(|at| format!(" {} ago", age(now, at)))
+            .unwrap_or_default();
+        lines.push(format!(
+            "    changed{at}: {} ({})",
+            changed.what, changed.object
+        ));
     }
-    lines.extend(finding.commands.iter().map(|command| format!("    $ {command}")));
+    lines.extend(
+        finding
+            .commands
+            .iter()
+            .map(|command| format!("    $ {command}")),
+    );
 }
 
 fn age(now: Timestamp, then: Timestamp) -> String {
@@ -205,7 +250,12 @@ mod tests {
             findings: vec![],
             not_checked: vec![],
             truncated: None,
-            looked_at: LookedAt { objects: 41, pods: 37, namespaces: vec![], resources: vec!["pods".to_owned(), "events".to_owned()] },
+            looked_at: LookedAt {
+                objects: 41,
+                pods: 37,
+                namespaces: vec![],
+                resources: vec!["pods".to_owned(), "events".to_owned()],
+            },
         }
     }
 
@@ -222,7 +272,10 @@ mod tests {
             desired: Some(3),
             since: "2026-11-25T08:30:00Z".parse().ok(),
             summary: summary.to_owned(),
-            evidence: vec![EvidenceLine { text: "app: ended, exit code 137".to_owned(), source: Source::Status }],
+            evidence: vec![EvidenceLine {
+                text: "app: ended, exit code 137".to_owned(),
+                source: Source::Status,
+            }],
             changed: Some(Changed {
                 what: "image of app: 1 → 2".to_owned(),
                 at: "2026-11-25T08:00:00Z".parse().ok(),
@@ -236,9 +289,19 @@ mod tests {
     #[test]
     fn a_consequence_stands_under_its_cause() {
         let web = ObjectRef::new("Deployment", "web");
-        let mut service = finding(Condition::ServicePodsNotReady, ObjectRef::new("Service", "web"), "none is ready");
-        service.cause = Some(Cause { condition: Condition::OomKilled, owner: web.clone() });
-        let all = Evidence { findings: vec![finding(Condition::OomKilled, web, "out of memory"), service], ..evidence() };
+        let mut service = finding(
+            Condition::ServicePodsNotReady,
+            ObjectRef::new("Service", "web"),
+            "none is ready",
+        );
+        service.cause = Some(Cause {
+            condition: Condition::OomKilled,
+            owner: web.clone(),
+        });
+        let all = Evidence {
+            findings: vec![finding(Condition::OomKilled, web, "out of memory"), service],
+            ..evidence()
+        };
         insta::assert_snapshot!(text(&all, Detail::Full, NOW.parse().unwrap()), @r"
         Cluster prod (v1.36.3), namespace shop, 4s ago
 
@@ -262,8 +325,23 @@ mod tests {
 
     #[test]
     fn a_failed_lookup_is_never_called_well() {
-        let missed = NotChecked { what: "pods in shop".to_owned(), why: Why::TimedOut, detail: "no answer before the deadline".to_owned() };
-        let said = text(&Evidence { not_checked: vec![missed], ..evidence() }, Detail::Full, NOW.parse().unwrap());
-        assert!(!said.contains("Nothing found.") && said.contains("pods in shop: no answer before the deadline"), "{said}");
+        let missed = NotChecked {
+            what: "pods in shop".to_owned(),
+            why: Why::TimedOut,
+            detail: "no answer before the deadline".to_owned(),
+        };
+        let said = text(
+            &Evidence {
+                not_checked: vec![missed],
+                ..evidence()
+            },
+            Detail::Full,
+            NOW.parse().unwrap(),
+        );
+        assert!(
+            !said.contains("Nothing found.")
+                && said.contains("pods in shop: no answer before the deadline"),
+            "{said}"
+        );
     }
 }

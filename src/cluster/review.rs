@@ -7,7 +7,8 @@ use std::fmt;
 use std::time::Duration;
 
 use k8s_openapi::api::authorization::v1::{
-    ResourceAttributes, ResourceRule, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SelfSubjectRulesReview, SelfSubjectRulesReviewSpec,
+    ResourceAttributes, ResourceRule, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
+    SelfSubjectRulesReview, SelfSubjectRulesReviewSpec,
 };
 use kube::api::{Api, PostParams};
 use tokio::time::timeout;
@@ -34,7 +35,11 @@ pub struct Right {
 
 impl fmt::Display for Right {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let group = if self.group.is_empty() { String::new() } else { format!(".{}", self.group) };
+        let group = if self.group.is_empty() {
+            String::new()
+        } else {
+            format!(".{}", self.group)
+        };
         write!(f, "{} {}{group}", self.verb, self.resource)?;
         match &self.namespace {
             Some(namespace) => write!(f, " in {namespace}"),
@@ -85,7 +90,11 @@ impl Cluster {
             };
             for verb in access.verbs.iter().filter(|_| is_asked) {
                 if !self.allows(access, *verb).await? {
-                    let missing = if access.is_optional { &mut rights.optional_missing } else { &mut rights.missing };
+                    let missing = if access.is_optional {
+                        &mut rights.optional_missing
+                    } else {
+                        &mut rights.missing
+                    };
                     missing.push(right(access, *verb, None));
                 }
             }
@@ -98,12 +107,16 @@ impl Cluster {
     /// All rules that hold in a namespace, and whether the server left some out.
     async fn rules(&self, namespace: &str) -> Result<(Vec<ResourceRule>, bool), ReadError> {
         let review = SelfSubjectRulesReview {
-            spec: SelfSubjectRulesReviewSpec { namespace: Some(namespace.to_owned()) },
+            spec: SelfSubjectRulesReviewSpec {
+                namespace: Some(namespace.to_owned()),
+            },
             ..SelfSubjectRulesReview::default()
         };
         let api: Api<SelfSubjectRulesReview> = Api::all(self.reader().client().clone());
         let answer = timeout(REVIEW_TIMEOUT, api.create(&PostParams::default(), &review)).await;
-        let answer = answer.map_err(|_| ReadError::TimedOut)?.map_err(|error| failure(&error))?;
+        let answer = answer
+            .map_err(|_| ReadError::TimedOut)?
+            .map_err(|error| failure(&error))?;
         let status = answer.status.unwrap_or_default();
         Ok((status.resource_rules, status.incomplete))
     }
@@ -127,7 +140,9 @@ impl Cluster {
         };
         let api: Api<SelfSubjectAccessReview> = Api::all(self.reader().client().clone());
         let answer = timeout(REVIEW_TIMEOUT, api.create(&PostParams::default(), &review)).await;
-        let answer = answer.map_err(|_| ReadError::TimedOut)?.map_err(|error| failure(&error))?;
+        let answer = answer
+            .map_err(|_| ReadError::TimedOut)?
+            .map_err(|error| failure(&error))?;
         Ok(answer.status.is_some_and(|status| status.allowed))
     }
 }
@@ -147,15 +162,25 @@ fn grants(rule: &ResourceRule, access: &Access, verb: Verb) -> bool {
     is_for_all_names
         && has(&rule.verbs, verb.name())
         && has(rule.api_groups.as_deref().unwrap_or_default(), access.group)
-        && has(rule.resources.as_deref().unwrap_or_default(), &access.rule_resource())
+        && has(
+            rule.resources.as_deref().unwrap_or_default(),
+            &access.rule_resource(),
+        )
 }
 
 /// What the table needs in a namespace and no rule grants.
 fn compare(rules: &[ResourceRule], namespace: &str, rights: &mut Rights) {
-    for access in ACCESSES.iter().filter(|access| access.reach == Reach::Namespaced) {
+    for access in ACCESSES
+        .iter()
+        .filter(|access| access.reach == Reach::Namespaced)
+    {
         for verb in access.verbs {
             if !rules.iter().any(|rule| grants(rule, access, *verb)) {
-                let missing = if access.is_optional { &mut rights.optional_missing } else { &mut rights.missing };
+                let missing = if access.is_optional {
+                    &mut rights.optional_missing
+                } else {
+                    &mut rights.missing
+                };
                 missing.push(right(access, *verb, Some(namespace)));
             }
         }
@@ -165,7 +190,10 @@ fn compare(rules: &[ResourceRule], namespace: &str, rights: &mut Rights) {
 /// What everybody who is signed in may do: Kubernetes' own `system:basic-user`.
 fn is_everybodys(group: &str, resource: &str) -> bool {
     match group {
-        "authorization.k8s.io" => matches!(resource, "selfsubjectaccessreviews" | "selfsubjectrulesreviews"),
+        "authorization.k8s.io" => matches!(
+            resource,
+            "selfsubjectaccessreviews" | "selfsubjectrulesreviews"
+        ),
         "authentication.k8s.io" => resource == "selfsubjectreviews",
         _ => false,
     }
@@ -179,7 +207,9 @@ fn excess(rules: &[ResourceRule], namespace: &str) -> Vec<Right> {
             for resource in rule.resources.as_deref().unwrap_or_default() {
                 for verb in &rule.verbs {
                     let is_needed = ACCESSES.iter().any(|access| {
-                        access.group == group && access.rule_resource() == *resource && access.verbs.iter().any(|own| own.name() == verb)
+                        access.group == group
+                            && access.rule_resource() == *resource
+                            && access.verbs.iter().any(|own| own.name() == verb)
                     });
                     if !is_needed && !is_everybodys(group, resource) {
                         found.insert(Right {
@@ -201,7 +231,12 @@ mod tests {
     use super::*;
 
     fn rule(groups: &[&str], resources: &[&str], verbs: &[&str]) -> ResourceRule {
-        let owned = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>();
+        let owned = |items: &[&str]| {
+            items
+                .iter()
+                .map(|item| (*item).to_owned())
+                .collect::<Vec<_>>()
+        };
         ResourceRule {
             api_groups: Some(owned(groups)),
             resources: Some(owned(resources)),
@@ -224,7 +259,10 @@ mod tests {
     fn the_tables_own_rules_are_neither_too_few_nor_too_many() {
         let mut rights = Rights::default();
         compare(&exact(), "shop", &mut rights);
-        assert_eq!((rights.missing.len(), rights.optional_missing.len()), (0, 0));
+        assert_eq!(
+            (rights.missing.len(), rights.optional_missing.len()),
+            (0, 0)
+        );
         assert!(excess(&exact(), "shop").is_empty());
     }
 
@@ -234,7 +272,14 @@ mod tests {
         rules.retain(|rule| rule.resources != Some(vec!["events".to_owned()]));
         let mut rights = Rights::default();
         compare(&rules, "shop", &mut rights);
-        assert_eq!(rights.missing.iter().map(ToString::to_string).collect::<Vec<_>>(), ["list events in shop"]);
+        assert_eq!(
+            rights
+                .missing
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
+            ["list events in shop"]
+        );
     }
 
     #[test]
@@ -243,18 +288,36 @@ mod tests {
             rule(&[""], &["secrets"], &["get"]),
             rule(&["*"], &["*"], &["*"]),
             rule(&[""], &["pods/exec"], &["create"]),
-            rule(&["authorization.k8s.io"], &["selfsubjectaccessreviews"], &["create"]),
+            rule(
+                &["authorization.k8s.io"],
+                &["selfsubjectaccessreviews"],
+                &["create"],
+            ),
             rule(&["apps"], &["deployments"], &["get", "patch"]),
         ];
-        let found: Vec<String> = excess(&rules, "shop").iter().map(ToString::to_string).collect();
-        assert_eq!(found, ["* *.* in shop", "create pods/exec in shop", "get secrets in shop", "patch deployments.apps in shop"]);
+        let found: Vec<String> = excess(&rules, "shop")
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            found,
+            [
+                "* *.* in shop",
+                "create pods/exec in shop",
+                "get secrets in shop",
+                "patch deployments.apps in shop"
+            ]
+        );
     }
 
     #[test]
     fn a_rule_for_single_names_does_not_grant_a_list() {
         let mut named = rule(&[""], &["pods"], &["get", "list"]);
         named.resource_names = Some(vec!["web".to_owned()]);
-        let pods = ACCESSES.iter().find(|access| access.plural == "pods" && access.subresource.is_empty()).unwrap();
+        let pods = ACCESSES
+            .iter()
+            .find(|access| access.plural == "pods" && access.subresource.is_empty())
+            .unwrap();
         assert!(!grants(&named, pods, Verb::List));
     }
 }

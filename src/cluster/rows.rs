@@ -48,13 +48,25 @@ struct Cells {
 /// When the text is no table; a row without a name is left out.
 pub fn parse(body: &[u8]) -> Result<Vec<Row>, serde_json::Error> {
     let table: Table = serde_json::from_slice(body)?;
-    let column = |name: &str| table.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name));
-    let (name, ready, status, restarts, node) = (column("Name"), column("Ready"), column("Status"), column("Restarts"), column("Node"));
-    let text = |row: &Cells, column: Option<usize>| match column.and_then(|index| row.cells.get(index)) {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Number(number)) => number.to_string(),
-        _ => String::new(),
+    let column = |name: &str| {
+        table
+            .columns
+            .iter()
+            .position(|column| column.name.eq_ignore_ascii_case(name))
     };
+    let (name, ready, status, restarts, node) = (
+        column("Name"),
+        column("Ready"),
+        column("Status"),
+        column("Restarts"),
+        column("Node"),
+    );
+    let text =
+        |row: &Cells, column: Option<usize>| match column.and_then(|index| row.cells.get(index)) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Number(number)) => number.to_string(),
+            _ => String::new(),
+        };
     Ok(table
         .rows
         .unwrap_or_default()
@@ -64,10 +76,17 @@ pub fn parse(body: &[u8]) -> Result<Vec<Row>, serde_json::Error> {
             let node = text(row, node);
             let status = text(row, status);
             let is_over = matches!(status.as_str(), "Completed" | "Succeeded");
-            let looks_well = is_over || (status == "Running" && all_ready(&text(row, ready)) && is_settled(&text(row, restarts)));
+            let looks_well = is_over
+                || (status == "Running"
+                    && all_ready(&text(row, ready))
+                    && is_settled(&text(row, restarts)));
             (!name.is_empty()).then(|| Row {
                 name,
-                node: if node == "<none>" { String::new() } else { node },
+                node: if node == "<none>" {
+                    String::new()
+                } else {
+                    node
+                },
                 looks_well,
                 is_over,
             })
@@ -77,7 +96,8 @@ pub fn parse(body: &[u8]) -> Result<Vec<Row>, serde_json::Error> {
 
 /// `2/2`
 fn all_ready(cell: &str) -> bool {
-    cell.split_once('/').is_some_and(|(ready, all)| ready == all && !all.is_empty())
+    cell.split_once('/')
+        .is_some_and(|(ready, all)| ready == all && !all.is_empty())
 }
 
 /// `0`, or `3 (5d ago)`: no restart within the time that detection looks back.
@@ -85,7 +105,11 @@ fn is_settled(cell: &str) -> bool {
     let Some((count, ago)) = cell.split_once(" (") else {
         return matches!(cell, "0");
     };
-    count == "0" || ago.strip_suffix(" ago)").and_then(seconds).is_some_and(|age| age > HISTORY)
+    count == "0"
+        || ago
+            .strip_suffix(" ago)")
+            .and_then(seconds)
+            .is_some_and(|age| age > HISTORY)
 }
 
 /// An age as kubectl prints it, `5d`, `3h12m`, `47s`, in seconds.
@@ -127,8 +151,16 @@ mod tests {
 
     #[test]
     fn rows_that_are_well_are_told_by_themselves() {
-        for (ready, status, restarts) in [("1/1", "Running", "0"), ("2/2", "Running", "3 (5d ago)"), ("0/1", "Completed", "0"), ("2/2", "Running", "1 (30h ago)")] {
-            assert!(row(ready, status, restarts).looks_well, "{ready} {status} {restarts}");
+        for (ready, status, restarts) in [
+            ("1/1", "Running", "0"),
+            ("2/2", "Running", "3 (5d ago)"),
+            ("0/1", "Completed", "0"),
+            ("2/2", "Running", "1 (30h ago)"),
+        ] {
+            assert!(
+                row(ready, status, restarts).looks_well,
+                "{ready} {status} {restarts}"
+            );
         }
     }
 
@@ -145,14 +177,25 @@ mod tests {
             ("0/1", "Init:0/1", "0"),
             ("", "", ""),
         ] {
-            assert!(!row(ready, status, restarts).looks_well, "{ready} {status} {restarts}");
+            assert!(
+                !row(ready, status, restarts).looks_well,
+                "{ready} {status} {restarts}"
+            );
         }
     }
 
     #[test]
     fn a_table_without_rows_or_cells_is_no_trouble() {
-        assert!(parse(br#"{"kind": "Table", "columnDefinitions": [], "rows": null}"#).unwrap().is_empty());
-        assert!(parse(br#"{"columnDefinitions": [{"name": "Name"}], "rows": [{"cells": []}, {}]}"#).unwrap().is_empty());
+        assert!(
+            parse(br#"{"kind": "Table", "columnDefinitions": [], "rows": null}"#)
+                .unwrap()
+                .is_empty()
+        );
+        assert!(
+            parse(br#"{"columnDefinitions": [{"name": "Name"}], "rows": [{"cells": []}, {}]}"#)
+                .unwrap()
+                .is_empty()
+        );
         assert!(parse(b"no table").is_err());
     }
 }

@@ -70,7 +70,12 @@ impl<T: Metadata<Ty = ObjectMeta>> Listing<T> {
     #[must_use]
     pub fn new(mut items: Vec<T>, coverage: Coverage) -> Self {
         items.sort_by(|a, b| {
-            let key = |item: &T| (item.metadata().namespace.clone(), item.metadata().name.clone());
+            let key = |item: &T| {
+                (
+                    item.metadata().namespace.clone(),
+                    item.metadata().name.clone(),
+                )
+            };
             key(a).cmp(&key(b))
         });
         Listing { items, coverage }
@@ -84,9 +89,9 @@ impl<T: Metadata<Ty = ObjectMeta>> Listing<T> {
 
     /// The objects of one namespace.
     pub fn in_namespace(&self, namespace: &str) -> impl Iterator<Item = &T> {
-        self.items
-            .iter()
-            .filter(move |item| item.metadata().namespace.as_deref().unwrap_or_default() == namespace)
+        self.items.iter().filter(move |item| {
+            item.metadata().namespace.as_deref().unwrap_or_default() == namespace
+        })
     }
 
     /// The object of this name in this namespace.

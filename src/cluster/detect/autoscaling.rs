@@ -1,6 +1,8 @@
 //! Horizontal pod autoscalers that cannot do their work, or are at their limit.
 
-use k8s_openapi::api::autoscaling::v2::{HorizontalPodAutoscaler, HorizontalPodAutoscalerCondition};
+use k8s_openapi::api::autoscaling::v2::{
+    HorizontalPodAutoscaler, HorizontalPodAutoscalerCondition,
+};
 
 use super::owner::names;
 use super::sighting::Sighting;
@@ -20,7 +22,11 @@ pub(super) fn sightings(case: &Case<'_>, out: &mut Vec<Sighting>) {
     }
 }
 
-fn condition<'a>(autoscaler: &'a HorizontalPodAutoscaler, type_: &str, status: &str) -> Option<&'a HorizontalPodAutoscalerCondition> {
+fn condition<'a>(
+    autoscaler: &'a HorizontalPodAutoscaler,
+    type_: &str,
+    status: &str,
+) -> Option<&'a HorizontalPodAutoscalerCondition> {
     autoscaler
         .status
         .as_ref()?
@@ -44,7 +50,8 @@ fn unable(case: &Case<'_>, autoscaler: &HorizontalPodAutoscaler) -> Option<Sight
     let (namespace, name) = names(&autoscaler.metadata);
     let scale = condition(autoscaler, "AbleToScale", "False");
     // A target at zero replicas switches its autoscaler off; that is how it is switched off.
-    let metrics = condition(autoscaler, "ScalingActive", "False").filter(|condition| condition.reason.as_deref() != Some("ScalingDisabled"));
+    let metrics = condition(autoscaler, "ScalingActive", "False")
+        .filter(|condition| condition.reason.as_deref() != Some("ScalingDisabled"));
     let failing = scale.or(metrics)?;
     let since = failing.last_transition_time.as_ref().map(|time| time.0);
     if case.is_recent(since, METRICS_GRACE) {
@@ -55,11 +62,17 @@ fn unable(case: &Case<'_>, autoscaler: &HorizontalPodAutoscaler) -> Option<Sight
     let said = failing.message.as_deref().unwrap_or_default();
     let cause = match failing.reason.as_deref().unwrap_or_default() {
         "FailedGetScale" => format!("Its target {target} cannot be read ({})", clause(said, 140)),
-        "FailedUpdateScale" => format!("Its target {target} cannot be scaled ({})", clause(said, 140)),
+        "FailedUpdateScale" => format!(
+            "Its target {target} cannot be scaled ({})",
+            clause(said, 140)
+        ),
         "InvalidSelector" => format!("The selector of {target} is not usable"),
         "AmbiguousSelector" => "Another autoscaler selects the same pods".to_owned(),
         "InvalidMetricSourceType" => "A metric of an unknown kind is asked for".to_owned(),
-        _ if said.contains("missing request for") => format!("A container of {target} has no request to measure against ({})", clause(said, 140)),
+        _ if said.contains("missing request for") => format!(
+            "A container of {target} has no request to measure against ({})",
+            clause(said, 140)
+        ),
         _ if scale.is_some() => format!("It cannot scale ({})", clause(said, 140)),
         _ => format!("It cannot read its metrics ({})", clause(said, 140)),
     };
@@ -72,24 +85,35 @@ fn unable(case: &Case<'_>, autoscaler: &HorizontalPodAutoscaler) -> Option<Sight
     )
     .since(since)
     .says(Source::Status, &line(failing))
-    .command(commands::describe("HorizontalPodAutoscaler", name, namespace));
+    .command(commands::describe(
+        "HorizontalPodAutoscaler",
+        name,
+        namespace,
+    ));
     if let (Some(_), Some(metrics)) = (scale, metrics) {
         sighting = sighting.says(Source::Status, &line(metrics));
     }
     if said.contains("metrics.k8s.io") || said.contains("resource metrics API") {
         sighting = sighting
             .depends_on(ObjectRef::new("APIService", "v1beta1.metrics.k8s.io"))
-            .command(commands::command(&["get", "apiservice", "v1beta1.metrics.k8s.io"], ""));
+            .command(commands::command(
+                &["get", "apiservice", "v1beta1.metrics.k8s.io"],
+                "",
+            ));
     }
     Some(sighting)
 }
 
 fn at_maximum(autoscaler: &HorizontalPodAutoscaler) -> Option<Sighting> {
     let (namespace, name) = names(&autoscaler.metadata);
-    let limited = condition(autoscaler, "ScalingLimited", "True").filter(|condition| condition.reason.as_deref() == Some("TooManyReplicas"))?;
+    let limited = condition(autoscaler, "ScalingLimited", "True")
+        .filter(|condition| condition.reason.as_deref() == Some("TooManyReplicas"))?;
     let spec = &autoscaler.spec;
     let maximum = spec.max_replicas;
-    let current = autoscaler.status.as_ref().and_then(|status| status.current_replicas);
+    let current = autoscaler
+        .status
+        .as_ref()
+        .and_then(|status| status.current_replicas);
     Some(
         Sighting::on(
             Condition::HpaAtMaximum,

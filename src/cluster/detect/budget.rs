@@ -16,7 +16,13 @@ const START: i64 = 60;
 
 /// All budgets that allow nothing now.
 pub(super) fn sightings(case: &Case<'_>, out: &mut Vec<Sighting>) {
-    out.extend(case.view.disruption_budgets.items.iter().filter_map(|budget| blocks(case, budget)));
+    out.extend(
+        case.view
+            .disruption_budgets
+            .items
+            .iter()
+            .filter_map(|budget| blocks(case, budget)),
+    );
 }
 
 fn blocks(case: &Case<'_>, budget: &PodDisruptionBudget) -> Option<Sighting> {
@@ -28,11 +34,27 @@ fn blocks(case: &Case<'_>, budget: &PodDisruptionBudget) -> Option<Sighting> {
     if status.disruptions_allowed.unwrap_or(0) > 0 || expected == 0 || is_stale {
         return None;
     }
-    let (healthy, needed) = (status.current_healthy.unwrap_or(0), status.desired_healthy.unwrap_or(0));
-    let condition = status.conditions.iter().flatten().find(|condition| condition.type_ == "DisruptionAllowed");
+    let (healthy, needed) = (
+        status.current_healthy.unwrap_or(0),
+        status.desired_healthy.unwrap_or(0),
+    );
+    let condition = status
+        .conditions
+        .iter()
+        .flatten()
+        .find(|condition| condition.type_ == "DisruptionAllowed");
     let since = condition.map(|condition| condition.last_transition_time.0);
     let has_unhealthy = healthy < expected;
-    if has_unhealthy && case.is_recent(since.or(budget.metadata.creation_timestamp.as_ref().map(|time| time.0)), START) {
+    if has_unhealthy
+        && case.is_recent(
+            since.or(budget
+                .metadata
+                .creation_timestamp
+                .as_ref()
+                .map(|time| time.0)),
+            START,
+        )
+    {
         return None;
     }
     let rule = match (&spec.min_available, &spec.max_unavailable) {
@@ -61,12 +83,24 @@ fn blocks(case: &Case<'_>, budget: &PodDisruptionBudget) -> Option<Sighting> {
     .says(Source::Spec, &rule)
     .counts(u32::try_from(expected - healthy).ok(), u32::try_from(expected).ok())
     .command(commands::describe("PodDisruptionBudget", name, namespace));
-    if has_unhealthy && let Some(labels) = spec.selector.as_ref().and_then(|selector| selector.match_labels.as_ref()) {
-        for workload in workloads(case, namespace).filter(|workload| matches(labels, workload.labels)) {
+    if has_unhealthy
+        && let Some(labels) = spec
+            .selector
+            .as_ref()
+            .and_then(|selector| selector.match_labels.as_ref())
+    {
+        for workload in
+            workloads(case, namespace).filter(|workload| matches(labels, workload.labels))
+        {
             sighting = sighting.depends_on(workload.owner);
         }
         for pod in case.view.pods.in_namespace(namespace) {
-            if pod.metadata.labels.as_ref().is_some_and(|own| matches(labels, own)) {
+            if pod
+                .metadata
+                .labels
+                .as_ref()
+                .is_some_and(|own| matches(labels, own))
+            {
                 sighting = sighting.depends_on(case.owners.of_pod(pod));
             }
         }

@@ -25,7 +25,10 @@ pub(super) fn of(case: &Case<'_>, namespace: &str, owner: &ObjectRef) -> Option<
         .view
         .replica_sets
         .in_namespace(namespace)
-        .filter(|set| controller(&set.metadata).is_some_and(|it| it.kind == owner.kind && it.name == owner.name))
+        .filter(|set| {
+            controller(&set.metadata)
+                .is_some_and(|it| it.kind == owner.kind && it.name == owner.name)
+        })
         .filter_map(|set| Some((revision(set)?, set)))
         .collect();
     revisions.sort_by_key(|(revision, set)| (*revision, names(&set.metadata).1));
@@ -35,13 +38,22 @@ pub(super) fn of(case: &Case<'_>, namespace: &str, owner: &ObjectRef) -> Option<
     let what = differences(template(before)?, template(newest)?);
     (!what.is_empty()).then(|| Changed {
         what: redact::line(&what.join("; ")),
-        at: newest.metadata.creation_timestamp.as_ref().map(|time| time.0),
+        at: newest
+            .metadata
+            .creation_timestamp
+            .as_ref()
+            .map(|time| time.0),
         object: ObjectRef::new("ReplicaSet", names(&newest.metadata).1),
     })
 }
 
 fn revision(set: &ReplicaSet) -> Option<u64> {
-    set.metadata.annotations.as_ref()?.get(REVISION)?.parse().ok()
+    set.metadata
+        .annotations
+        .as_ref()?
+        .get(REVISION)?
+        .parse()
+        .ok()
 }
 
 fn template(set: &ReplicaSet) -> Option<&PodTemplateSpec> {
@@ -64,7 +76,13 @@ fn differences(before: &PodTemplateSpec, after: &PodTemplateSpec) -> Vec<String>
         of_the_pod(old, new, &mut found);
     }
     let annotation = |template: &PodTemplateSpec, key: &str| {
-        template.metadata.as_ref()?.annotations.as_ref()?.get(key).cloned()
+        template
+            .metadata
+            .as_ref()?
+            .annotations
+            .as_ref()?
+            .get(key)
+            .cloned()
     };
     if annotation(before, RESTARTED) != annotation(after, RESTARTED) {
         found.push("restarted with kubectl rollout restart".to_owned());
@@ -83,7 +101,10 @@ fn differences(before: &PodTemplateSpec, after: &PodTemplateSpec) -> Vec<String>
 fn containers(kind: &str, old: &[Container], new: &[Container], found: &mut Vec<String>) {
     let by_name = |containers| -> BTreeMap<String, Container> {
         let containers: &[Container] = containers;
-        containers.iter().map(|it| (it.name.clone(), it.clone())).collect()
+        containers
+            .iter()
+            .map(|it| (it.name.clone(), it.clone()))
+            .collect()
     };
     let (old, new) = (by_name(old), by_name(new));
     for (name, after) in &new {
@@ -102,7 +123,11 @@ fn containers(kind: &str, old: &[Container], new: &[Container], found: &mut Vec<
 fn of_a_container(name: &str, before: &Container, after: &Container, found: &mut Vec<String>) {
     let text = |image: &Option<String>| image.clone().unwrap_or_else(|| "none".to_owned());
     if before.image != after.image {
-        found.push(format!("image of {name}: {} → {}", text(&before.image), text(&after.image)));
+        found.push(format!(
+            "image of {name}: {} → {}",
+            text(&before.image),
+            text(&after.image)
+        ));
     }
     // Names only: a variable's value may be a secret.
     let variables = changed_variables(before, after);
@@ -110,8 +135,14 @@ fn of_a_container(name: &str, before: &Container, after: &Container, found: &mut
         found.push(format!("environment of {name}: {}", variables.join(", ")));
     }
     for (what, differs) in [
-        ("sources of the environment", before.env_from != after.env_from),
-        ("command", before.command != after.command || before.args != after.args),
+        (
+            "sources of the environment",
+            before.env_from != after.env_from,
+        ),
+        (
+            "command",
+            before.command != after.command || before.args != after.args,
+        ),
         ("resources", before.resources != after.resources),
         (
             "probes",
@@ -121,7 +152,10 @@ fn of_a_container(name: &str, before: &Container, after: &Container, found: &mut
         ),
         ("ports", before.ports != after.ports),
         ("volume mounts", before.volume_mounts != after.volume_mounts),
-        ("security context", before.security_context != after.security_context),
+        (
+            "security context",
+            before.security_context != after.security_context,
+        ),
     ] {
         if differs {
             found.push(format!("{what} of {name}"));
@@ -157,9 +191,18 @@ fn of_the_pod(before: &PodSpec, after: &PodSpec, found: &mut Vec<String>) {
             before.node_selector != after.node_selector || before.affinity != after.affinity,
         ),
         ("tolerations", before.tolerations != after.tolerations),
-        ("service account", before.service_account_name != after.service_account_name),
-        ("security context of the pod", before.security_context != after.security_context),
-        ("image pull secrets", before.image_pull_secrets != after.image_pull_secrets),
+        (
+            "service account",
+            before.service_account_name != after.service_account_name,
+        ),
+        (
+            "security context of the pod",
+            before.security_context != after.security_context,
+        ),
+        (
+            "image pull secrets",
+            before.image_pull_secrets != after.image_pull_secrets,
+        ),
     ] {
         if differs {
             found.push(what.to_owned());

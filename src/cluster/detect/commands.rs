@@ -54,7 +54,11 @@ pub(super) fn command(words: &[&str], namespace: &str) -> Option<String> {
     if !words.iter().copied().all(plain) || !(namespace.is_empty() || plain(namespace)) {
         return None;
     }
-    let scope = if namespace.is_empty() { String::new() } else { format!(" -n {namespace}") };
+    let scope = if namespace.is_empty() {
+        String::new()
+    } else {
+        format!(" -n {namespace}")
+    };
     Some(format!("kubectl {}{scope}", words.join(" ")))
 }
 
@@ -68,7 +72,10 @@ mod tests {
             logs("checkout-7899-x", "app", true, "shop").as_deref(),
             Some("kubectl logs checkout-7899-x -c app --previous -n shop")
         );
-        assert_eq!(describe("Node", "worker-1", "").as_deref(), Some("kubectl describe node worker-1"));
+        assert_eq!(
+            describe("Node", "worker-1", "").as_deref(),
+            Some("kubectl describe node worker-1")
+        );
     }
 
     #[test]

@@ -22,7 +22,9 @@ const INIT_SLOW: i64 = 300;
 pub(super) fn sightings(pod: &PodCase<'_>, out: &mut Vec<Sighting>) {
     for part in &pod.parts {
         // Done: an init container that has ended well counts no more, whatever happened before.
-        if part.ended().is_some_and(|ended| ended.exit_code == 0) && (part.role == Role::Init || !pod.restarts_always()) {
+        if part.ended().is_some_and(|ended| ended.exit_code == 0)
+            && (part.role == Role::Init || !pod.restarts_always())
+        {
             continue;
         }
         out.extend(config_error(pod, part));
@@ -39,28 +41,54 @@ fn config_error(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
     if part.waiting_reason() != "CreateContainerConfigError" {
         return None;
     }
-    let said = part.waiting().and_then(|waiting| waiting.message.as_deref()).unwrap_or_default();
+    let said = part
+        .waiting()
+        .and_then(|waiting| waiting.message.as_deref())
+        .unwrap_or_default();
     let event = pod.event("Failed", part.name());
-    let said = if said.is_empty() { event.map(|seen| seen.message).unwrap_or_default() } else { said };
+    let said = if said.is_empty() {
+        event.map(|seen| seen.message).unwrap_or_default()
+    } else {
+        said
+    };
     let lower = said.to_lowercase();
-    let cause = if let Some(rest) = lower.find("couldn't find key ").and_then(|at| said.get(at + 18..)) {
+    let cause = if let Some(rest) = lower
+        .find("couldn't find key ")
+        .and_then(|at| said.get(at + 18..))
+    {
         let key = rest.split_whitespace().next().unwrap_or_default();
-        let place = rest.split_once(" in ").map(|(_, place)| clause(place, 120)).unwrap_or_default();
+        let place = rest
+            .split_once(" in ")
+            .map(|(_, place)| clause(place, 120))
+            .unwrap_or_default();
         format!("Key {key} is missing in {place}")
     } else if lower.contains("runasnonroot") {
-        "The image would run as root (or as a user that is no number) and the pod forbids that".to_owned()
+        "The image would run as root (or as a user that is no number) and the pod forbids that"
+            .to_owned()
     } else if lower.contains("not found") {
         format!("Missing: {}", clause(said, 160))
     } else {
         "The configuration cannot be put together".to_owned()
     };
     Some(
-        about(pod, part, Condition::CreateContainerConfigError, &format!("{cause}, so container {} of {} cannot be created", part.name(), pod.name))
-            .since(pod.unready_since().or(pod.started()))
-            .says(Source::Status, &waiting_line(part))
-            .event(event)
-            .command(commands::describe("Pod", pod.name, pod.namespace))
-            .command(commands::command(&["get", "secrets,configmaps"], pod.namespace)),
+        about(
+            pod,
+            part,
+            Condition::CreateContainerConfigError,
+            &format!(
+                "{cause}, so container {} of {} cannot be created",
+                part.name(),
+                pod.name
+            ),
+        )
+        .since(pod.unready_since().or(pod.started()))
+        .says(Source::Status, &waiting_line(part))
+        .event(event)
+        .command(commands::describe("Pod", pod.name, pod.namespace))
+        .command(commands::command(
+            &["get", "secrets,configmaps"],
+            pod.namespace,
+        )),
     )
 }
 
@@ -79,27 +107,57 @@ const CANNOT_RUN: &[&str] = &[
 fn cannot_run(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
     let refused_at_start = part
         .last_end()
-        .filter(|ended| ended.reason.as_deref().is_some_and(|reason| CANNOT_RUN.contains(&reason)))
+        .filter(|ended| {
+            ended
+                .reason
+                .as_deref()
+                .is_some_and(|reason| CANNOT_RUN.contains(&reason))
+        })
         // Runs again: whatever the runtime refused then, it does no more.
         .filter(|_| !part.is_running());
     let waits = CANNOT_RUN.contains(&part.waiting_reason());
-    let text_of_end = part.last_end().and_then(|ended| ended.message.as_deref()).unwrap_or_default();
+    let text_of_end = part
+        .last_end()
+        .and_then(|ended| ended.message.as_deref())
+        .unwrap_or_default();
     // A single-architecture image starts and fails at once; the line stands in the termination message then.
     let wrong_format = text_of_end.to_lowercase().contains("exec format error")
-        && (!part.is_running() || pod.case.is_recent(part.last_end().and_then(finished), BACK_OFF_RESET));
+        && (!part.is_running()
+            || pod
+                .case
+                .is_recent(part.last_end().and_then(finished), BACK_OFF_RESET));
     if refused_at_start.is_none() && !waits && !wrong_format {
         return None;
     }
-    let said = if waits { part.waiting().and_then(|waiting| waiting.message.as_deref()).unwrap_or_default() } else { "" };
+    let said = if waits {
+        part.waiting()
+            .and_then(|waiting| waiting.message.as_deref())
+            .unwrap_or_default()
+    } else {
+        ""
+    };
     let event = pod.event("Failed", part.name());
-    let said = [said, text_of_end, event.map(|seen| seen.message).unwrap_or_default()]
-        .into_iter()
-        .find(|text| !text.is_empty())
-        .unwrap_or_default();
+    let said = [
+        said,
+        text_of_end,
+        event.map(|seen| seen.message).unwrap_or_default(),
+    ]
+    .into_iter()
+    .find(|text| !text.is_empty())
+    .unwrap_or_default();
     let (condition, cause) = why_it_cannot_run(said, part.waiting_reason());
-    let mut sighting = about(pod, part, condition, &format!("{cause}: container {} of {} cannot run", part.name(), pod.name))
-        .since(pod.unready_since().or(pod.started()))
-        .says(Source::Status, &waiting_line(part));
+    let mut sighting = about(
+        pod,
+        part,
+        condition,
+        &format!(
+            "{cause}: container {} of {} cannot run",
+            part.name(),
+            pod.name
+        ),
+    )
+    .since(pod.unready_since().or(pod.started()))
+    .says(Source::Status, &waiting_line(part));
     if let Some(ended) = part.last_end() {
         sighting = sighting.says(Source::Status, &end_line(part, ended));
     }
@@ -116,11 +174,14 @@ fn why_it_cannot_run(said: &str, reason: &str) -> (Condition, String) {
     let cause = if lower.contains("exec format error") {
         return (
             Condition::ExecFormatError,
-            "Exec format error, the program is for another CPU architecture or is no executable".to_owned(),
+            "Exec format error, the program is for another CPU architecture or is no executable"
+                .to_owned(),
         );
     } else if reason == "PostStartHookError" {
         "The postStart hook fails".to_owned()
-    } else if lower.contains("executable file not found") || lower.contains("no such file or directory") && lower.contains("exec") {
+    } else if lower.contains("executable file not found")
+        || lower.contains("no such file or directory") && lower.contains("exec")
+    {
         "The command does not exist in the image".to_owned()
     } else if lower.contains("permission denied") {
         "Permission denied at the start of the command".to_owned()
@@ -135,40 +196,61 @@ fn why_it_cannot_run(said: &str, reason: &str) -> (Condition, String) {
     } else if said.is_empty() {
         "The runtime refuses to start the process".to_owned()
     } else {
-        format!("The runtime refuses to start the process ({})", clause(said, 120))
+        format!(
+            "The runtime refuses to start the process ({})",
+            clause(said, 120)
+        )
     };
     (Condition::ContainerCannotRun, cause)
 }
 
 fn out_of_memory(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
-    let ended = part.last_end().filter(|ended| ended.reason.as_deref() == Some("OOMKilled"))?;
+    let ended = part
+        .last_end()
+        .filter(|ended| ended.reason.as_deref() == Some("OOMKilled"))?;
     let at = finished(ended);
     if part.is_running() && at.is_some() && pod.case.is_older(at, OOM_HISTORY) {
         return None;
     }
     let limit = memory_limit(part);
     let against = limit.as_ref().map_or_else(
-        || "it has no memory limit of its own, so the pod's or the node's memory ran out".to_owned(),
+        || {
+            "it has no memory limit of its own, so the pod's or the node's memory ran out"
+                .to_owned()
+        },
         |limit| format!("its memory limit is {limit}"),
     );
-    let now = if part.is_running() { "runs again" } else { "is down" };
+    let now = if part.is_running() {
+        "runs again"
+    } else {
+        "is down"
+    };
     Some(
         about(
             pod,
             part,
             Condition::OomKilled,
-            &format!("Out of memory: container {} of {} was killed by the kernel ({against}) and {now}", part.name(), pod.name),
+            &format!(
+                "Out of memory: container {} of {} was killed by the kernel ({against}) and {now}",
+                part.name(),
+                pod.name
+            ),
         )
         .since(at)
         .says(Source::Status, &end_line(part, ended))
         .says(Source::Status, &waiting_line(part))
         .says(
             Source::Spec,
-            &limit.map(|limit| format!("{}: limits.memory {limit}", part.name())).unwrap_or_default(),
+            &limit
+                .map(|limit| format!("{}: limits.memory {limit}", part.name()))
+                .unwrap_or_default(),
         )
         .command(commands::describe("Pod", pod.name, pod.namespace))
         .command(commands::logs(pod.name, part.name(), true, pod.namespace))
-        .command(commands::command(&["top", "pod", pod.name, "--containers"], pod.namespace)),
+        .command(commands::command(
+            &["top", "pod", pod.name, "--containers"],
+            pod.namespace,
+        )),
     )
 }
 
@@ -190,7 +272,9 @@ fn is_crash_looping(pod: &PodCase<'_>, part: &Part<'_>) -> bool {
     let in_a_short_run = part.is_running()
         && part.restarts() >= 3
         && pod.case.is_recent(part.running_since(), BACK_OFF_RESET)
-        && pod.case.is_recent(part.last_end().and_then(finished), BACK_OFF_RESET);
+        && pod
+            .case
+            .is_recent(part.last_end().and_then(finished), BACK_OFF_RESET);
     backs_off && (between_two_ends || in_a_short_run)
 }
 
@@ -201,8 +285,14 @@ fn crash_loop(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
     let back_off = pod.event("BackOff", part.name());
     let killed_by_probe = probe::kill(pod, part);
     let cause = match (killed_by_probe, part.last_end()) {
-        (Some(kill), Some(ended)) => format!("The {} probe fails and the kubelet ends the container (exit code {})", kill.probe, ended.exit_code),
-        (Some(kill), None) => format!("The {} probe fails and the kubelet ends the container", kill.probe),
+        (Some(kill), Some(ended)) => format!(
+            "The {} probe fails and the kubelet ends the container (exit code {})",
+            kill.probe, ended.exit_code
+        ),
+        (Some(kill), None) => format!(
+            "The {} probe fails and the kubelet ends the container",
+            kill.probe
+        ),
         (None, Some(ended)) => capital(&exit_code::cause(ended)),
         (None, None) => "It keeps ending".to_owned(),
     };
@@ -237,14 +327,24 @@ fn crash_loop(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
 
 fn exited(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
     let ended = part.last_end().filter(|ended| ended.exit_code != 0)?;
-    let has_its_own_condition = matches!(ended.reason.as_deref(), Some("OOMKilled" | "StartError" | "ContainerCannotRun"))
-        || ended.message.as_deref().is_some_and(|said| said.contains("exec format error"));
-    if part.role == Role::Init || has_its_own_condition || is_crash_looping(pod, part) || probe::kill(pod, part).is_some() {
+    let has_its_own_condition = matches!(
+        ended.reason.as_deref(),
+        Some("OOMKilled" | "StartError" | "ContainerCannotRun")
+    ) || ended
+        .message
+        .as_deref()
+        .is_some_and(|said| said.contains("exec format error"));
+    if part.role == Role::Init
+        || has_its_own_condition
+        || is_crash_looping(pod, part)
+        || probe::kill(pod, part).is_some()
+    {
         return None;
     }
     let at = finished(ended);
     let is_down = part.ended().is_some();
-    let keeps_ending = part.restarts() >= 2 || exit_code::is_native_crash(ended.exit_code) || !part.status.ready;
+    let keeps_ending =
+        part.restarts() >= 2 || exit_code::is_native_crash(ended.exit_code) || !part.status.ready;
     let came_back = part.is_running() && pod.case.is_recent(at, BACK_OFF_RESET) && keeps_ending;
     if !is_down && !came_back {
         return None;
@@ -259,19 +359,30 @@ fn exited(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
             pod,
             part,
             Condition::ContainerExited,
-            &format!("{}: container {} of {} {now}", capital(&exit_code::cause(ended)), part.name(), pod.name),
+            &format!(
+                "{}: container {} of {} {now}",
+                capital(&exit_code::cause(ended)),
+                part.name(),
+                pod.name
+            ),
         )
         .since(at)
         .says(Source::Status, &end_line(part, ended))
         .says(Source::Status, &waiting_line(part))
-        .command(commands::logs(pod.name, part.name(), !is_down, pod.namespace))
+        .command(commands::logs(
+            pod.name,
+            part.name(),
+            !is_down,
+            pod.namespace,
+        ))
         .command(commands::describe("Pod", pod.name, pod.namespace)),
     )
 }
 
 fn init_failing(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
     // A sidecar among the init containers holds the main ones back until it has started.
-    let holds_back = part.role == Role::Init || (part.is_init && part.status.started != Some(true) && !pod.main_runs());
+    let holds_back = part.role == Role::Init
+        || (part.is_init && part.status.started != Some(true) && !pod.main_runs());
     if !holds_back {
         return None;
     }
@@ -279,27 +390,62 @@ fn init_failing(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
     let is_failing = is_crash_looping(pod, part)
         || (part.ended().is_some() && failed.is_some())
         || CANNOT_RUN.contains(&part.waiting_reason())
-        || (part.restarts() >= 2 && failed.is_some() && pod.case.is_recent(failed.and_then(finished), BACK_OFF_RESET));
+        || (part.restarts() >= 2
+            && failed.is_some()
+            && pod
+                .case
+                .is_recent(failed.and_then(finished), BACK_OFF_RESET));
     let running_since = part.running_since();
-    let is_endless = part.role == Role::Init && running_since.is_some() && pod.case.is_older(running_since, INIT_SLOW);
+    let is_endless = part.role == Role::Init
+        && running_since.is_some()
+        && pod.case.is_older(running_since, INIT_SLOW);
     let cause = match failed {
-        Some(ended) if is_failing => format!("{}: init container {} fails", capital(&exit_code::cause(ended)), part.name()),
+        Some(ended) if is_failing => format!(
+            "{}: init container {} fails",
+            capital(&exit_code::cause(ended)),
+            part.name()
+        ),
         _ if is_failing => format!("Init container {} fails", part.name()),
-        _ if is_endless => format!("Init container {} has been running for {} and does not end", part.name(), age(pod.case.age(running_since))),
+        _ if is_endless => format!(
+            "Init container {} has been running for {} and does not end",
+            part.name(),
+            age(pod.case.age(running_since))
+        ),
         _ => return None,
     };
-    let mut sighting = about(pod, part, Condition::InitContainerFailing, &format!("{cause}, so the main containers of {} do not start", pod.name))
-        .since(running_since.filter(|_| is_endless).or(pod.unready_since()).or(pod.started()))
-        .says(Source::Status, &waiting_line(part));
+    let mut sighting = about(
+        pod,
+        part,
+        Condition::InitContainerFailing,
+        &format!(
+            "{cause}, so the main containers of {} do not start",
+            pod.name
+        ),
+    )
+    .since(
+        running_since
+            .filter(|_| is_endless)
+            .or(pod.unready_since())
+            .or(pod.started()),
+    )
+    .says(Source::Status, &waiting_line(part));
     if let Some(ended) = part.last_end() {
         sighting = sighting.says(Source::Status, &end_line(part, ended));
     }
     if let (true, Some(since)) = (is_endless, running_since) {
-        sighting = sighting.says(Source::Status, &format!("{}: running since {}", part.name(), time(since)));
+        sighting = sighting.says(
+            Source::Status,
+            &format!("{}: running since {}", part.name(), time(since)),
+        );
     }
     Some(
         sighting
-            .command(commands::logs(pod.name, part.name(), !is_endless, pod.namespace))
+            .command(commands::logs(
+                pod.name,
+                part.name(),
+                !is_endless,
+                pod.namespace,
+            ))
             .command(commands::describe("Pod", pod.name, pod.namespace)),
     )
 }
@@ -324,7 +470,11 @@ fn sidecar_down(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
         pod,
         part,
         Condition::SidecarDown,
-        &format!("{cause}: container {} of {} is down while its main container runs", part.name(), pod.name),
+        &format!(
+            "{cause}: container {} of {} is down while its main container runs",
+            part.name(),
+            pod.name
+        ),
     )
     .since(pod.unready_since().or(part.last_end().and_then(finished)))
     .says(Source::Status, &waiting_line(part));
@@ -333,13 +483,23 @@ fn sidecar_down(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
     }
     Some(
         sighting
-            .command(commands::logs(pod.name, part.name(), part.ended().is_none(), pod.namespace))
+            .command(commands::logs(
+                pod.name,
+                part.name(),
+                part.ended().is_none(),
+                pod.namespace,
+            ))
             .command(commands::describe("Pod", pod.name, pod.namespace)),
     )
 }
 
 /// A condition of one container.
-pub(super) fn about(pod: &PodCase<'_>, part: &Part<'_>, condition: Condition, summary: &str) -> Sighting {
+pub(super) fn about(
+    pod: &PodCase<'_>,
+    part: &Part<'_>,
+    condition: Condition,
+    summary: &str,
+) -> Sighting {
     let mut sighting = pod.sighting(condition, summary);
     sighting.container = Some(part.name().to_owned());
     sighting
@@ -351,7 +511,11 @@ pub(super) fn waiting_line(part: &Part<'_>) -> String {
         return String::new();
     };
     let reason = waiting.reason.as_deref().unwrap_or("no reason given");
-    match waiting.message.as_deref().filter(|message| !message.is_empty()) {
+    match waiting
+        .message
+        .as_deref()
+        .filter(|message| !message.is_empty())
+    {
         Some(message) => format!("{}: waiting, {reason}: {message}", part.name()),
         None => format!("{}: waiting, {reason}", part.name()),
     }
@@ -359,7 +523,9 @@ pub(super) fn waiting_line(part: &Part<'_>) -> String {
 
 /// `app: ended at …, reason Error, exit code 1, 12 restarts: message`
 pub(super) fn end_line(part: &Part<'_>, ended: &ContainerStateTerminated) -> String {
-    let at = finished(ended).map(|at| format!(" at {}", time(at))).unwrap_or_default();
+    let at = finished(ended)
+        .map(|at| format!(" at {}", time(at)))
+        .unwrap_or_default();
     let reason = ended.reason.as_deref().unwrap_or("none");
     let message = ended
         .message

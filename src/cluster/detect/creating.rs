@@ -26,11 +26,26 @@ pub(super) fn sightings(pod: &PodCase<'_>, out: &mut Vec<Sighting>) {
     } else if let Some(seen) = newest(pod, &["FailedMount", "FailedMapVolume"]) {
         out.push(mount(pod, seen));
     }
-    if let Some(seen) = newest(pod, &["FailedCreatePodSandBox", "NetworkNotReady", "FailedPodSandBoxStatus"]) {
+    if let Some(seen) = newest(
+        pod,
+        &[
+            "FailedCreatePodSandBox",
+            "NetworkNotReady",
+            "FailedPodSandBoxStatus",
+        ],
+    ) {
         out.push(sandbox(pod, seen));
     }
-    let something_else_is_said = pod.parts.iter().any(|part| !matches!(part.waiting_reason(), "ContainerCreating" | "PodInitializing" | ""));
-    if out.len() == before && !something_else_is_said && pod.case.is_older(since(pod), CREATION_GRACE) {
+    let something_else_is_said = pod.parts.iter().any(|part| {
+        !matches!(
+            part.waiting_reason(),
+            "ContainerCreating" | "PodInitializing" | ""
+        )
+    });
+    if out.len() == before
+        && !something_else_is_said
+        && pod.case.is_older(since(pod), CREATION_GRACE)
+    {
         out.push(stuck(pod));
     }
 }
@@ -40,7 +55,12 @@ fn is_creating(pod: &PodCase<'_>) -> bool {
         && matches!(pod.phase(), "Pending" | "")
         && pod.pod.status.is_some()
         && pod.parts.iter().all(|part| {
-            part.last_end().is_none() && !part.is_running() && matches!(part.waiting_reason(), "ContainerCreating" | "PodInitializing" | "")
+            part.last_end().is_none()
+                && !part.is_running()
+                && matches!(
+                    part.waiting_reason(),
+                    "ContainerCreating" | "PodInitializing" | ""
+                )
         })
 }
 
@@ -54,7 +74,9 @@ fn since(pod: &PodCase<'_>) -> Option<jiff::Timestamp> {
 }
 
 fn newest<'p, 'a>(pod: &'p PodCase<'a>, reasons: &[&str]) -> Option<&'p Seen<'a>> {
-    pod.events.iter().find(|seen| reasons.contains(&seen.reason))
+    pod.events
+        .iter()
+        .find(|seen| reasons.contains(&seen.reason))
 }
 
 fn attach(pod: &PodCase<'_>, seen: &Seen<'_>) -> Sighting {
@@ -65,7 +87,13 @@ fn attach(pod: &PodCase<'_>, seen: &Seen<'_>) -> Sighting {
             "The volume is still attached to another node (Multi-Attach)".to_owned(),
         )
     } else {
-        (Condition::VolumeAttachFailed, format!("The volume cannot be attached ({})", clause(seen.message, 160)))
+        (
+            Condition::VolumeAttachFailed,
+            format!(
+                "The volume cannot be attached ({})",
+                clause(seen.message, 160)
+            ),
+        )
     };
     with_claims(pod, finish(pod, seen, condition, &cause))
 }
@@ -81,19 +109,35 @@ fn mount(pod: &PodCase<'_>, seen: &Seen<'_>) -> Sighting {
     if said.contains("multi-attach") {
         return with_claims(
             pod,
-            finish(pod, telling, Condition::VolumeMultiAttach, "The volume is still attached to another node (Multi-Attach)"),
+            finish(
+                pod,
+                telling,
+                Condition::VolumeMultiAttach,
+                "The volume is still attached to another node (Multi-Attach)",
+            ),
         );
     }
     let cause = if said.contains("not found in the list of registered csi drivers") {
         "The volume's CSI driver does not run on the node".to_owned()
     } else if said.contains("references non-existent") {
         "A key that the volume names does not exist".to_owned()
-    } else if contains_any(&said, &["secret", "configmap", "object "]) && contains_any(&said, &["not found", "not registered"]) {
-        format!("What the volume is made of does not exist ({})", after_colon(telling.message))
+    } else if contains_any(&said, &["secret", "configmap", "object "])
+        && contains_any(&said, &["not found", "not registered"])
+    {
+        format!(
+            "What the volume is made of does not exist ({})",
+            after_colon(telling.message)
+        )
     } else {
-        format!("The volume cannot be mounted ({})", after_colon(telling.message))
+        format!(
+            "The volume cannot be mounted ({})",
+            after_colon(telling.message)
+        )
     };
-    with_claims(pod, finish(pod, telling, Condition::VolumeMountFailed, &cause))
+    with_claims(
+        pod,
+        finish(pod, telling, Condition::VolumeMountFailed, &cause),
+    )
 }
 
 /// The end of `MountVolume.SetUp failed for volume "x" : secret "y" not found`.
@@ -123,14 +167,30 @@ fn sandbox(pod: &PodCase<'_>, seen: &Seen<'_>) -> Sighting {
         ],
     );
     if exhausted {
-        return finish(pod, seen, Condition::PodIpExhausted, "The network plug-in has no free address for the pod");
+        return finish(
+            pod,
+            seen,
+            Condition::PodIpExhausted,
+            "The network plug-in has no free address for the pod",
+        );
     }
-    let cause = if contains_any(&said, &["cni plugin not initialized", "network is not ready", "network plugin is not ready", "networkpluginnotready"]) {
+    let cause = if contains_any(
+        &said,
+        &[
+            "cni plugin not initialized",
+            "network is not ready",
+            "network plugin is not ready",
+            "networkpluginnotready",
+        ],
+    ) {
         "The network plug-in of the node is not ready".to_owned()
     } else if contains_any(&said, &["setup network", "plugin type=", "cni"]) {
         "The network plug-in fails to set up the pod".to_owned()
     } else {
-        format!("The pod's sandbox cannot be created ({})", clause(seen.message, 160))
+        format!(
+            "The pod's sandbox cannot be created ({})",
+            clause(seen.message, 160)
+        )
     };
     finish(pod, seen, Condition::PodSandboxFailed, &cause)
 }
@@ -159,17 +219,30 @@ fn stuck(pod: &PodCase<'_>) -> Sighting {
 }
 
 fn finish(pod: &PodCase<'_>, seen: &Seen<'_>, condition: Condition, cause: &str) -> Sighting {
-    pod.sighting(condition, format!("{cause}, so the containers of {} are not created", pod.name))
-        .since(since(pod))
-        .event(Some(seen))
-        .says(Source::Status, &pod.parts.first().map(super::container::waiting_line).unwrap_or_default())
-        .command(commands::describe("Pod", pod.name, pod.namespace))
+    pod.sighting(
+        condition,
+        format!("{cause}, so the containers of {} are not created", pod.name),
+    )
+    .since(since(pod))
+    .event(Some(seen))
+    .says(
+        Source::Status,
+        &pod.parts
+            .first()
+            .map(super::container::waiting_line)
+            .unwrap_or_default(),
+    )
+    .command(commands::describe("Pod", pod.name, pod.namespace))
 }
 
 fn with_claims(pod: &PodCase<'_>, sighting: Sighting) -> Sighting {
     claims(pod.pod).iter().fold(sighting, |sighting, claim| {
         sighting
             .depends_on(ObjectRef::new("PersistentVolumeClaim", claim))
-            .command(commands::describe("PersistentVolumeClaim", claim, pod.namespace))
+            .command(commands::describe(
+                "PersistentVolumeClaim",
+                claim,
+                pod.namespace,
+            ))
     })
 }

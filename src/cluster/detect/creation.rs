@@ -16,46 +16,125 @@ const CURRENT: i64 = 1800;
 /// Who refuses a creation, from the API server's message, and the words for it.
 pub(super) fn classify(message: &str) -> (Condition, String) {
     let said = message.to_lowercase();
-    let after = |words: &str| said.find(words).and_then(|at| message.get(at + words.len()..)).unwrap_or_default();
+    let after = |words: &str| {
+        said.find(words)
+            .and_then(|at| message.get(at + words.len()..))
+            .unwrap_or_default()
+    };
     let quoted = |text: &str| text.split('"').nth(1).map(str::to_owned);
     if said.contains("exceeded quota: ") {
-        let name = after("exceeded quota: ").split(',').next().unwrap_or_default().trim();
+        let name = after("exceeded quota: ")
+            .split(',')
+            .next()
+            .unwrap_or_default()
+            .trim();
         let asked = after("requested: ");
-        let detail = if asked.is_empty() { String::new() } else { format!(" (requested: {})", clause(asked, 160)) };
-        return (Condition::QuotaExceeded, format!("Quota {name} is exceeded{detail}"));
+        let detail = if asked.is_empty() {
+            String::new()
+        } else {
+            format!(" (requested: {})", clause(asked, 160))
+        };
+        return (
+            Condition::QuotaExceeded,
+            format!("Quota {name} is exceeded{detail}"),
+        );
     }
     if said.contains("failed quota: ") {
-        return (Condition::QuotaExceeded, format!("Quota {}", clause(after("failed quota: "), 160)));
+        return (
+            Condition::QuotaExceeded,
+            format!("Quota {}", clause(after("failed quota: "), 160)),
+        );
     }
-    if contains_any(&said, &["usage per container is", "usage per pod is", "limit to request ratio", "storage usage per persistentvolumeclaim"]) {
-        let rule = said.find("is forbidden: ").and_then(|at| message.get(at + 14..)).unwrap_or(message);
-        return (Condition::QuotaExceeded, format!("The namespace's limit range forbids it ({})", clause(rule, 160)));
+    if contains_any(
+        &said,
+        &[
+            "usage per container is",
+            "usage per pod is",
+            "limit to request ratio",
+            "storage usage per persistentvolumeclaim",
+        ],
+    ) {
+        let rule = said
+            .find("is forbidden: ")
+            .and_then(|at| message.get(at + 14..))
+            .unwrap_or(message);
+        return (
+            Condition::QuotaExceeded,
+            format!(
+                "The namespace's limit range forbids it ({})",
+                clause(rule, 160)
+            ),
+        );
     }
     if said.contains("violates podsecurity") {
         let level = quoted(after("violates podsecurity")).unwrap_or_default();
-        let rules = message.split_once("\": ").map(|(_, rules)| clause(after_last_level(rules), 160)).unwrap_or_default();
-        return (Condition::PodSecurityViolation, format!("Pod Security {level} is violated ({rules})"));
+        let rules = message
+            .split_once("\": ")
+            .map(|(_, rules)| clause(after_last_level(rules), 160))
+            .unwrap_or_default();
+        return (
+            Condition::PodSecurityViolation,
+            format!("Pod Security {level} is violated ({rules})"),
+        );
     }
-    if contains_any(&said, &["failed calling webhook", "failed to call webhook", "failed calling admission webhook"]) {
-        let name = quoted(after("calling webhook")).or_else(|| quoted(message)).unwrap_or_default();
-        return (Condition::WebhookUnreachable, format!("Admission webhook {name} cannot be called"));
+    if contains_any(
+        &said,
+        &[
+            "failed calling webhook",
+            "failed to call webhook",
+            "failed calling admission webhook",
+        ],
+    ) {
+        let name = quoted(after("calling webhook"))
+            .or_else(|| quoted(message))
+            .unwrap_or_default();
+        return (
+            Condition::WebhookUnreachable,
+            format!("Admission webhook {name} cannot be called"),
+        );
     }
-    if said.contains("denied the request") || said.contains("admissionpolicy") || said.contains("admission webhook") {
+    if said.contains("denied the request")
+        || said.contains("admissionpolicy")
+        || said.contains("admission webhook")
+    {
         let name = if said.contains("admission webhook") {
             quoted(after("admission webhook")).map(|name| format!("webhook {name}"))
         } else {
-            message.split('\'').nth(1).map(|name| format!("policy {name}"))
+            message
+                .split('\'')
+                .nth(1)
+                .map(|name| format!("policy {name}"))
         };
-        let why = clause(message.rsplit_once("denied the request: ").or_else(|| message.rsplit_once("denied request: ")).map_or("", |(_, why)| why), 160);
-        let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
+        let why = clause(
+            message
+                .rsplit_once("denied the request: ")
+                .or_else(|| message.rsplit_once("denied request: "))
+                .map_or("", |(_, why)| why),
+            160,
+        );
+        let why = if why.is_empty() {
+            String::new()
+        } else {
+            format!(" ({why})")
+        };
         return (
             Condition::AdmissionDenied,
-            format!("Admission {} denies it{why}", name.unwrap_or_else(|| "control".to_owned())),
+            format!(
+                "Admission {} denies it{why}",
+                name.unwrap_or_else(|| "control".to_owned())
+            ),
         );
     }
     let reason = message.strip_prefix("Error creating: ").unwrap_or(message);
-    let reason = if reason.is_empty() { String::new() } else { format!(" ({})", clause(reason, 160)) };
-    (Condition::PodCreationFailed, format!("Pods cannot be created{reason}"))
+    let reason = if reason.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", clause(reason, 160))
+    };
+    (
+        Condition::PodCreationFailed,
+        format!("Pods cannot be created{reason}"),
+    )
 }
 
 /// `… violates PodSecurity "restricted:latest": rules` → `rules`
@@ -69,34 +148,99 @@ pub(super) fn sightings(case: &Case<'_>, out: &mut Vec<Sighting>) {
     replica_sets(case, out);
     for set in &case.view.stateful_sets.items {
         let (namespace, name) = names(&set.metadata);
-        let desired = set.spec.as_ref().map_or(0, |spec| spec.replicas.unwrap_or(1));
-        let (there, ready) = set.status.as_ref().map_or((0, 0), |status| (status.replicas, status.ready_replicas.unwrap_or(0)));
-        if there < desired && let Some(seen) = refused(case, "StatefulSet", namespace, name, set.metadata.uid.as_deref()) {
-            let short = Short { namespace, owner: ObjectRef::new("StatefulSet", name), missing: desired - there, desired, ready };
-            out.push(short.sighting(seen.message, seen.first, Some(&seen), ObjectRef::new("StatefulSet", name)));
+        let desired = set
+            .spec
+            .as_ref()
+            .map_or(0, |spec| spec.replicas.unwrap_or(1));
+        let (there, ready) = set.status.as_ref().map_or((0, 0), |status| {
+            (status.replicas, status.ready_replicas.unwrap_or(0))
+        });
+        if there < desired
+            && let Some(seen) = refused(
+                case,
+                "StatefulSet",
+                namespace,
+                name,
+                set.metadata.uid.as_deref(),
+            )
+        {
+            let short = Short {
+                namespace,
+                owner: ObjectRef::new("StatefulSet", name),
+                missing: desired - there,
+                desired,
+                ready,
+            };
+            out.push(short.sighting(
+                seen.message,
+                seen.first,
+                Some(&seen),
+                &ObjectRef::new("StatefulSet", name),
+            ));
         }
     }
     for set in &case.view.daemon_sets.items {
         let (namespace, name) = names(&set.metadata);
         let Some(status) = &set.status else { continue };
-        let (desired, there) = (status.desired_number_scheduled, status.current_number_scheduled);
-        if there < desired && let Some(seen) = refused(case, "DaemonSet", namespace, name, set.metadata.uid.as_deref()) {
-            let short = Short { namespace, owner: ObjectRef::new("DaemonSet", name), missing: desired - there, desired, ready: status.number_ready };
-            out.push(short.sighting(seen.message, seen.first, Some(&seen), ObjectRef::new("DaemonSet", name)));
+        let (desired, there) = (
+            status.desired_number_scheduled,
+            status.current_number_scheduled,
+        );
+        if there < desired
+            && let Some(seen) = refused(
+                case,
+                "DaemonSet",
+                namespace,
+                name,
+                set.metadata.uid.as_deref(),
+            )
+        {
+            let short = Short {
+                namespace,
+                owner: ObjectRef::new("DaemonSet", name),
+                missing: desired - there,
+                desired,
+                ready: status.number_ready,
+            };
+            out.push(short.sighting(
+                seen.message,
+                seen.first,
+                Some(&seen),
+                &ObjectRef::new("DaemonSet", name),
+            ));
         }
     }
     for it in &case.view.jobs.items {
         let (namespace, name) = names(&it.metadata);
         let status = it.status.as_ref();
-        let has_pods = status.is_some_and(|status| [status.active, status.succeeded].iter().any(|count| count.unwrap_or(0) > 0));
+        let has_pods = status.is_some_and(|status| {
+            [status.active, status.succeeded]
+                .iter()
+                .any(|count| count.unwrap_or(0) > 0)
+        });
         if has_pods || job::is_finished(it) {
             continue;
         }
         if let Some(seen) = refused(case, "Job", namespace, name, it.metadata.uid.as_deref()) {
             let owner = case.owners.of_job(namespace, name);
-            let desired = it.spec.as_ref().and_then(|spec| spec.parallelism).unwrap_or(1);
-            let short = Short { namespace, owner, missing: desired, desired, ready: 0 };
-            out.push(short.sighting(seen.message, seen.first, Some(&seen), ObjectRef::new("Job", name)));
+            let desired = it
+                .spec
+                .as_ref()
+                .and_then(|spec| spec.parallelism)
+                .unwrap_or(1);
+            let short = Short {
+                namespace,
+                owner,
+                missing: desired,
+                desired,
+                ready: 0,
+            };
+            out.push(short.sighting(
+                seen.message,
+                seen.first,
+                Some(&seen),
+                &ObjectRef::new("Job", name),
+            ));
         }
     }
 }
@@ -104,14 +248,21 @@ pub(super) fn sightings(case: &Case<'_>, out: &mut Vec<Sighting>) {
 fn deployments(case: &Case<'_>, out: &mut Vec<Sighting>) {
     for deployment in &case.view.deployments.items {
         let (namespace, name) = names(&deployment.metadata);
-        let desired = deployment.spec.as_ref().map_or(0, |spec| spec.replicas.unwrap_or(1));
-        let Some(status) = &deployment.status else { continue };
-        let there = status.replicas.unwrap_or(0).min(status.updated_replicas.unwrap_or(0));
-        let failure = status
-            .conditions
-            .iter()
-            .flatten()
-            .find(|condition| condition.type_ == "ReplicaFailure" && condition.status == "True");
+        let desired = deployment
+            .spec
+            .as_ref()
+            .map_or(0, |spec| spec.replicas.unwrap_or(1));
+        let Some(status) = &deployment.status else {
+            continue;
+        };
+        let there = status
+            .replicas
+            .unwrap_or(0)
+            .min(status.updated_replicas.unwrap_or(0));
+        let failure =
+            status.conditions.iter().flatten().find(|condition| {
+                condition.type_ == "ReplicaFailure" && condition.status == "True"
+            });
         // The condition may outlive its cause for a moment; a Deployment that has all its pods lacks none.
         let is_short = there < desired;
         let short = Short {
@@ -127,11 +278,24 @@ fn deployments(case: &Case<'_>, out: &mut Vec<Sighting>) {
                 let said = failure.message.as_deref().filter(|said| !said.is_empty());
                 let said = said.or(seen.map(|seen| seen.message)).unwrap_or_default();
                 let since = failure.last_transition_time.as_ref().map(|time| time.0);
-                let object = seen.map_or_else(|| short.owner.clone(), |seen| ObjectRef::new("ReplicaSet", seen.name));
-                out.push(short.sighting(said, since, seen.filter(|seen| seen.message != said).as_ref(), object));
+                let object = seen.map_or_else(
+                    || short.owner.clone(),
+                    |seen| ObjectRef::new("ReplicaSet", seen.name),
+                );
+                out.push(short.sighting(
+                    said,
+                    since,
+                    seen.filter(|seen| seen.message != said).as_ref(),
+                    &object,
+                ));
             }
             (None, Some(seen)) if is_short && desired > 0 => {
-                out.push(short.sighting(seen.message, seen.first, Some(&seen), ObjectRef::new("ReplicaSet", seen.name)));
+                out.push(short.sighting(
+                    seen.message,
+                    seen.first,
+                    Some(&seen),
+                    &ObjectRef::new("ReplicaSet", seen.name),
+                ));
             }
             _ => {}
         }
@@ -143,21 +307,37 @@ fn replica_sets(case: &Case<'_>, out: &mut Vec<Sighting>) {
     for set in &case.view.replica_sets.items {
         let (namespace, name) = names(&set.metadata);
         let owner = case.owners.of_replica_set(namespace, name, None);
-        if owner.kind == "Deployment" && case.view.deployments.find(namespace, &owner.name).is_some() {
+        if owner.kind == "Deployment"
+            && case.view.deployments.find(namespace, &owner.name).is_some()
+        {
             continue;
         }
-        let desired = set.spec.as_ref().map_or(0, |spec| spec.replicas.unwrap_or(1));
+        let desired = set
+            .spec
+            .as_ref()
+            .map_or(0, |spec| spec.replicas.unwrap_or(1));
         let Some(status) = &set.status else { continue };
-        let failure = status
-            .conditions
-            .iter()
-            .flatten()
-            .find(|condition| condition.type_ == "ReplicaFailure" && condition.status == "True");
-        let seen = refused(case, "ReplicaSet", namespace, name, set.metadata.uid.as_deref());
+        let failure =
+            status.conditions.iter().flatten().find(|condition| {
+                condition.type_ == "ReplicaFailure" && condition.status == "True"
+            });
+        let seen = refused(
+            case,
+            "ReplicaSet",
+            namespace,
+            name,
+            set.metadata.uid.as_deref(),
+        );
         if status.replicas >= desired || (failure.is_none() && seen.is_none()) {
             continue;
         }
-        let short = Short { namespace, owner, missing: desired - status.replicas, desired, ready: status.ready_replicas.unwrap_or(0) };
+        let short = Short {
+            namespace,
+            owner,
+            missing: desired - status.replicas,
+            desired,
+            ready: status.ready_replicas.unwrap_or(0),
+        };
         let said = failure
             .and_then(|failure| failure.message.as_deref())
             .or(seen.map(|seen| seen.message))
@@ -166,7 +346,12 @@ fn replica_sets(case: &Case<'_>, out: &mut Vec<Sighting>) {
             .and_then(|failure| failure.last_transition_time.as_ref())
             .map(|time| time.0)
             .or(seen.and_then(|seen| seen.first));
-        out.push(short.sighting(said, since, seen.filter(|seen| seen.message != said).as_ref(), ObjectRef::new("ReplicaSet", name)));
+        out.push(short.sighting(
+            said,
+            since,
+            seen.filter(|seen| seen.message != said).as_ref(),
+            &ObjectRef::new("ReplicaSet", name),
+        ));
     }
 }
 
@@ -180,31 +365,68 @@ struct Short<'a> {
 }
 
 impl Short<'_> {
-    fn sighting(&self, said: &str, since: Option<Timestamp>, event: Option<&Seen<'_>>, object: ObjectRef) -> Sighting {
+    fn sighting(
+        &self,
+        said: &str,
+        since: Option<Timestamp>,
+        event: Option<&Seen<'_>>,
+        object: &ObjectRef,
+    ) -> Sighting {
         let (condition, cause) = classify(said);
-        let severity = if self.ready == 0 { Severity::Critical } else { Severity::Warning };
-        let source = if event.is_some_and(|seen| seen.message == said) { Source::Event } else { Source::Status };
-        let text = if source == Source::Status { format!("ReplicaFailure: {said}") } else { String::new() };
+        let severity = if self.ready == 0 {
+            Severity::Critical
+        } else {
+            Severity::Warning
+        };
+        let source = if event.is_some_and(|seen| seen.message == said) {
+            Source::Event
+        } else {
+            Source::Status
+        };
+        let text = if source == Source::Status {
+            format!("ReplicaFailure: {said}")
+        } else {
+            String::new()
+        };
         let count = |number: i32| u32::try_from(number).ok();
-        let quota = said.split_once("exceeded quota: ").and_then(|(_, rest)| rest.split(',').next());
+        let quota = said
+            .split_once("exceeded quota: ")
+            .and_then(|(_, rest)| rest.split(',').next());
         Sighting::on(
             condition,
             severity,
             self.namespace,
             object.clone(),
-            format!("{cause}: {} lacks {} of {} pods", self.owner, self.missing, self.desired),
+            format!(
+                "{cause}: {} lacks {} of {} pods",
+                self.owner, self.missing, self.desired
+            ),
         )
         .owned_by(self.owner.clone())
         .since(since)
         .says(Source::Status, &text)
         .event(event)
         .counts(count(self.missing), count(self.desired))
-        .command(commands::describe(&object.kind, &object.name, self.namespace))
-        .command(quota.and_then(|quota| commands::describe("ResourceQuota", quota.trim(), self.namespace)))
+        .command(commands::describe(
+            &object.kind,
+            &object.name,
+            self.namespace,
+        ))
+        .command(
+            quota.and_then(|quota| {
+                commands::describe("ResourceQuota", quota.trim(), self.namespace)
+            }),
+        )
     }
 }
 
-fn refused<'a>(case: &Case<'a>, kind: &str, namespace: &str, name: &str, uid: Option<&str>) -> Option<Seen<'a>> {
+fn refused<'a>(
+    case: &Case<'a>,
+    kind: &str,
+    namespace: &str,
+    name: &str,
+    uid: Option<&str>,
+) -> Option<Seen<'a>> {
     case.events
         .about(kind, namespace, name, uid)
         .into_iter()
@@ -216,8 +438,16 @@ fn refused_of_deployment<'a>(case: &Case<'a>, namespace: &str, name: &str) -> Op
     case.events
         .of_reason("FailedCreate")
         .into_iter()
-        .filter(|seen| seen.kind == "ReplicaSet" && seen.namespace == namespace && case.is_recent(seen.last, CURRENT))
-        .filter(|seen| seen.name.rsplit_once('-').is_some_and(|(deployment, _)| deployment == name))
+        .filter(|seen| {
+            seen.kind == "ReplicaSet"
+                && seen.namespace == namespace
+                && case.is_recent(seen.last, CURRENT)
+        })
+        .filter(|seen| {
+            seen.name
+                .rsplit_once('-')
+                .is_some_and(|(deployment, _)| deployment == name)
+        })
         .max_by_key(|seen| (seen.last, seen.message))
 }
 
@@ -270,7 +500,11 @@ mod tests {
             ),
             ("", Condition::PodCreationFailed, "Pods cannot be created"),
         ] {
-            assert_eq!(classify(message), (condition, cause.to_owned()), "{message}");
+            assert_eq!(
+                classify(message),
+                (condition, cause.to_owned()),
+                "{message}"
+            );
         }
     }
 }

@@ -91,13 +91,19 @@ impl Schedule {
             other => other.to_monday_one_offset(),
         });
         // When both are restricted, either suffices.
-        let day_fits = if self.days.is_any || self.weekdays.is_any { by_day && by_weekday } else { by_day || by_weekday };
+        let day_fits = if self.days.is_any || self.weekdays.is_any {
+            by_day && by_weekday
+        } else {
+            by_day || by_weekday
+        };
         self.months.has(day.month()) && day_fits
     }
 }
 
 const WEEKDAYS: &[&str] = &["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
-const MONTHS: &[&str] = &["", "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const MONTHS: &[&str] = &[
+    "", "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+];
 
 fn field(text: &str, low: u32, high: u32, names: &[&str]) -> Option<Field> {
     let mut bits = 0;
@@ -128,7 +134,10 @@ fn field(text: &str, low: u32, high: u32, names: &[&str]) -> Option<Field> {
 
 fn number(text: &str, names: &[&str]) -> Option<u32> {
     let lower = text.to_ascii_lowercase();
-    match names.iter().position(|name| !name.is_empty() && *name == lower) {
+    match names
+        .iter()
+        .position(|name| !name.is_empty() && *name == lower)
+    {
         Some(position) => u32::try_from(position).ok(),
         None => text.parse().ok(),
     }
@@ -140,31 +149,60 @@ mod tests {
     use crate::cluster::detect::fixtures::time;
 
     fn next(schedule: &str, base: &str) -> Option<String> {
-        Schedule::parse(schedule)?.next_after(time(base)).map(|at| at.to_string())
+        Schedule::parse(schedule)?
+            .next_after(time(base))
+            .map(|at| at.to_string())
     }
 
     #[test]
     fn schedules_are_due_when_cron_says() {
         for (schedule, base, due) in [
-            ("*/5 * * * *", "2026-11-25T08:01:10Z", "2026-11-25T08:05:00Z"),
-            ("*/5 * * * *", "2026-11-25T08:05:00Z", "2026-11-25T08:10:00Z"),
+            (
+                "*/5 * * * *",
+                "2026-11-25T08:01:10Z",
+                "2026-11-25T08:05:00Z",
+            ),
+            (
+                "*/5 * * * *",
+                "2026-11-25T08:05:00Z",
+                "2026-11-25T08:10:00Z",
+            ),
             ("0 2 * * *", "2026-11-25T08:01:10Z", "2026-11-26T02:00:00Z"),
-            ("30 4 1,15 * *", "2026-11-25T00:00:00Z", "2026-12-01T04:30:00Z"),
-            ("0 0 * * mon-fri", "2026-11-27T12:00:00Z", "2026-11-30T00:00:00Z"),
+            (
+                "30 4 1,15 * *",
+                "2026-11-25T00:00:00Z",
+                "2026-12-01T04:30:00Z",
+            ),
+            (
+                "0 0 * * mon-fri",
+                "2026-11-27T12:00:00Z",
+                "2026-11-30T00:00:00Z",
+            ),
             ("0 0 * * 7", "2026-11-25T00:00:00Z", "2026-11-29T00:00:00Z"),
             ("0 0 13 * 5", "2026-11-25T00:00:00Z", "2026-11-27T00:00:00Z"),
             ("@monthly", "2026-11-25T00:00:00Z", "2026-12-01T00:00:00Z"),
             ("0 0 29 2 *", "2026-11-25T00:00:00Z", "2028-02-29T00:00:00Z"),
-            ("10-20/5 8 * jan,NOV *", "2026-11-25T08:11:00Z", "2026-11-25T08:15:00Z"),
+            (
+                "10-20/5 8 * jan,NOV *",
+                "2026-11-25T08:11:00Z",
+                "2026-11-25T08:15:00Z",
+            ),
         ] {
             assert_eq!(next(schedule, base).as_deref(), Some(due), "{schedule}");
         }
-        
     }
 
     #[test]
     fn what_is_not_understood_is_not_guessed() {
-        for schedule in ["@every 5m", "TZ=Europe/Berlin 0 2 * * *", "", "a b c d e", "60 * * * *", "*/0 * * * *", "5-1 * * * *"] {
+        for schedule in [
+            "@every 5m",
+            "TZ=Europe/Berlin 0 2 * * *",
+            "",
+            "a b c d e",
+            "60 * * * *",
+            "*/0 * * * *",
+            "5-1 * * * *",
+        ] {
             assert_eq!(Schedule::parse(schedule), None, "{schedule}");
         }
     }

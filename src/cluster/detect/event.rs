@@ -29,19 +29,33 @@ pub(super) struct Seen<'a> {
 impl<'a> Seen<'a> {
     fn new(event: &'a Event) -> Self {
         let series = event.series.as_ref();
-        let observed = series.and_then(|series| series.last_observed_time.as_ref()).map(|time| time.0);
+        let observed = series
+            .and_then(|series| series.last_observed_time.as_ref())
+            .map(|time| time.0);
         let at = event.event_time.as_ref().map(|time| time.0);
         let first = event.first_timestamp.as_ref().map(|time| time.0);
         let last = event.last_timestamp.as_ref().map(|time| time.0);
-        let born = event.metadata.creation_timestamp.as_ref().map(|time| time.0);
+        let born = event
+            .metadata
+            .creation_timestamp
+            .as_ref()
+            .map(|time| time.0);
         let about = &event.involved_object;
         Seen {
             reason: event.reason.as_deref().unwrap_or_default(),
             message: event.message.as_deref().unwrap_or_default(),
             is_warning: event.type_.as_deref() == Some("Warning"),
-            count: event.count.max(series.and_then(|series| series.count)).unwrap_or(1).max(1),
+            count: event
+                .count
+                .max(series.and_then(|series| series.count))
+                .unwrap_or(1)
+                .max(1),
             first: first.or(at).or(last).or(born),
-            last: [observed, last, at, first].into_iter().flatten().max().or(born),
+            last: [observed, last, at, first]
+                .into_iter()
+                .flatten()
+                .max()
+                .or(born),
             container: about.field_path.as_deref().and_then(container_of),
             kind: about.kind.as_deref().unwrap_or_default(),
             namespace: about.namespace.as_deref().unwrap_or_default(),
@@ -52,7 +66,11 @@ impl<'a> Seen<'a> {
 
     /// The event as a line of evidence.
     pub(super) fn line(&self) -> String {
-        let times = if self.count > 1 { format!(" ({}×)", self.count) } else { String::new() };
+        let times = if self.count > 1 {
+            format!(" ({}×)", self.count)
+        } else {
+            String::new()
+        };
         format!("{}{times}: {}", self.reason, self.message)
     }
 }
@@ -88,7 +106,13 @@ impl<'a> EventIndex<'a> {
     }
 
     /// The events about one object, the newest first. Those about an earlier object of the same name are left out by its `uid`.
-    pub(super) fn about(&self, kind: &str, namespace: &str, name: &str, uid: Option<&str>) -> Vec<Seen<'a>> {
+    pub(super) fn about(
+        &self,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+        uid: Option<&str>,
+    ) -> Vec<Seen<'a>> {
         let Some(seen) = self.by_object.get(&(kind, namespace, name)) else {
             return Vec::new();
         };
@@ -132,13 +156,19 @@ mod tests {
             "metadata": {}, "count": 7, "firstTimestamp": "2026-11-25T08:00:00Z", "lastTimestamp": "2026-11-25T08:10:00Z",
             "involvedObject": {"kind": "Pod", "name": "a", "namespace": "shop", "fieldPath": "spec.initContainers{migrate}"}
         }));
-        assert_eq!(seen(&kubelet), (7, Some(time("2026-11-25T08:10:00Z")), Some("migrate")));
+        assert_eq!(
+            seen(&kubelet),
+            (7, Some(time("2026-11-25T08:10:00Z")), Some("migrate"))
+        );
         let scheduler: Event = object(json!({
             "metadata": {}, "eventTime": "2026-11-25T08:00:00.5Z", "lastTimestamp": null, "firstTimestamp": null,
             "series": {"count": 4, "lastObservedTime": "2026-11-25T08:20:00.0Z"},
             "involvedObject": {"kind": "Pod", "name": "a", "namespace": "shop"}
         }));
-        assert_eq!(seen(&scheduler), (4, Some(time("2026-11-25T08:20:00Z")), None));
+        assert_eq!(
+            seen(&scheduler),
+            (4, Some(time("2026-11-25T08:20:00Z")), None)
+        );
         assert_eq!(seen(&Event::default()), (1, None, None));
     }
 
@@ -148,7 +178,11 @@ mod tests {
             .map(|uid| object(json!({"metadata": {}, "involvedObject": {"kind": "Pod", "namespace": "shop", "name": "db-0", "uid": uid}, "message": uid})))
             .into();
         let index = EventIndex::new(&events);
-        let about: Vec<&str> = index.about("Pod", "shop", "db-0", Some("new")).iter().map(|seen| seen.message).collect();
+        let about: Vec<&str> = index
+            .about("Pod", "shop", "db-0", Some("new"))
+            .iter()
+            .map(|seen| seen.message)
+            .collect();
         assert_eq!(about, ["new"]);
     }
 }

@@ -10,7 +10,6 @@ pub(super) fn cause(ended: &ContainerStateTerminated) -> String {
         (Some("ContainerStatusUnknown"), _) => "the kubelet lost track of the container".to_owned(),
         (Some("DeadlineExceeded"), _) => "its deadline passed".to_owned(),
         (_, 0) => "the process finished by itself".to_owned(),
-        (_, 1) => "the application's own error".to_owned(),
         (_, 2) => "the application's own error, often wrong usage of a command or shell".to_owned(),
         (_, 126) => "the command was found but cannot be executed".to_owned(),
         (_, 127) => "command not found".to_owned(),
@@ -60,10 +59,19 @@ mod tests {
 
     #[test]
     fn codes_are_classified() {
-        assert_eq!(ended(1, "Error"), "exit code 1, the application's own error");
+        assert_eq!(
+            ended(1, "Error"),
+            "exit code 1, the application's own error"
+        );
         assert_eq!(ended(127, "Error"), "exit code 127, command not found");
-        assert_eq!(ended(139, "Error"), "exit code 139, ended by SIGSEGV, a segmentation fault");
-        assert_eq!(ended(143, "Error"), "exit code 143, ended by SIGTERM, a request to stop");
+        assert_eq!(
+            ended(139, "Error"),
+            "exit code 139, ended by SIGSEGV, a segmentation fault"
+        );
+        assert_eq!(
+            ended(143, "Error"),
+            "exit code 143, ended by SIGTERM, a request to stop"
+        );
         assert_eq!(ended(160, "Error"), "exit code 160, ended by signal 32");
     }
 

@@ -29,7 +29,12 @@ pub(crate) fn object<T: DeserializeOwned>(value: Value) -> T {
 }
 
 /// A listing of everything there is.
-pub(crate) fn all<T: DeserializeOwned + k8s_openapi::Metadata<Ty = k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta>>(values: Vec<Value>) -> Listing<T> {
+pub(crate) fn all<
+    T: DeserializeOwned
+        + k8s_openapi::Metadata<Ty = k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta>,
+>(
+    values: Vec<Value>,
+) -> Listing<T> {
     Listing::all(values.into_iter().map(object).collect())
 }
 
@@ -72,7 +77,14 @@ pub(crate) fn pod_with(container: &Value) -> Value {
 }
 
 /// An event as a kubelet writes it.
-pub(crate) fn event(kind: &str, name: &str, reason: &str, message: &str, count: i32, seconds_ago: i64) -> Value {
+pub(crate) fn event(
+    kind: &str,
+    name: &str,
+    reason: &str,
+    message: &str,
+    count: i32,
+    seconds_ago: i64,
+) -> Value {
     json!({
         "metadata": {"namespace": "shop", "name": format!("{name}.{reason}.{seconds_ago}")}, "type": "Warning", "reason": reason, "message": message, "count": count,
         "firstTimestamp": ago(seconds_ago + 60 * i64::from(count - 1)), "lastTimestamp": ago(seconds_ago),

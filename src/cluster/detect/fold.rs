@@ -16,10 +16,19 @@ const MAX_EVIDENCE: usize = 8;
 const MAX_COMMANDS: usize = 4;
 
 /// The findings of these sightings, the worst first, consequences after what is no consequence.
-pub(super) fn findings(case: &Case<'_>, sightings: Vec<Sighting>, entries: &Entries) -> Vec<Finding> {
-    let mut groups: BTreeMap<(Condition, Option<String>, ObjectRef), Vec<Sighting>> = BTreeMap::new();
+pub(super) fn findings(
+    case: &Case<'_>,
+    sightings: Vec<Sighting>,
+    entries: &Entries,
+) -> Vec<Finding> {
+    let mut groups: BTreeMap<(Condition, Option<String>, ObjectRef), Vec<Sighting>> =
+        BTreeMap::new();
     for sighting in sightings {
-        let key = (sighting.condition, sighting.namespace.clone(), sighting.owner.clone());
+        let key = (
+            sighting.condition,
+            sighting.namespace.clone(),
+            sighting.owner.clone(),
+        );
         groups.entry(key).or_default().push(sighting);
     }
     let mut gathered: Vec<Gathered> = groups
@@ -56,17 +65,29 @@ struct Gathered {
 }
 
 fn gather(case: &Case<'_>, mut group: Vec<Sighting>, entries: &Entries) -> Option<Gathered> {
-    group.sort_by(|a, b| (&a.object, &a.container, &a.summary).cmp(&(&b.object, &b.container, &b.summary)));
+    group.sort_by(|a, b| {
+        (&a.object, &a.container, &a.summary).cmp(&(&b.object, &b.container, &b.summary))
+    });
     let severity = group.iter().map(|sighting| sighting.severity).min()?;
-    let objects: BTreeSet<ObjectRef> = group.iter().map(|sighting| sighting.object.clone()).collect();
-    let containers: BTreeSet<String> = group.iter().filter_map(|sighting| sighting.container.clone()).collect();
+    let objects: BTreeSet<ObjectRef> = group
+        .iter()
+        .map(|sighting| sighting.object.clone())
+        .collect();
+    let containers: BTreeSet<String> = group
+        .iter()
+        .filter_map(|sighting| sighting.container.clone())
+        .collect();
     // The worst one speaks for all; among equals the first by name.
     let speaker = group.iter().min_by_key(|sighting| sighting.severity)?;
     let others = objects.len().saturating_sub(1);
     let summary = if others == 0 {
         speaker.summary.clone()
     } else {
-        format!("{} ({} more alike)", speaker.summary, counted(others, &speaker.object.kind.to_lowercase()))
+        format!(
+            "{} ({} more alike)",
+            speaker.summary,
+            counted(others, &speaker.object.kind.to_lowercase())
+        )
     };
     let namespace = speaker.namespace.clone();
     let Standing { desired, .. } = case
@@ -75,12 +96,21 @@ fn gather(case: &Case<'_>, mut group: Vec<Sighting>, entries: &Entries) -> Optio
     let affected = speaker
         .affected
         .unwrap_or_else(|| u32::try_from(objects.len()).unwrap_or(u32::MAX));
-    let commands = speaker.commands.iter().take(MAX_COMMANDS).cloned().collect();
+    let commands = speaker
+        .commands
+        .iter()
+        .take(MAX_COMMANDS)
+        .cloned()
+        .collect();
     let finding = Finding {
         condition: speaker.condition,
         entry: entries.get(&speaker.condition).cloned(),
         severity,
-        changed: changed::of(case, namespace.as_deref().unwrap_or_default(), &speaker.owner),
+        changed: changed::of(
+            case,
+            namespace.as_deref().unwrap_or_default(),
+            &speaker.owner,
+        ),
         namespace,
         owner: speaker.owner.clone(),
         objects: objects.into_iter().collect(),
@@ -95,7 +125,10 @@ fn gather(case: &Case<'_>, mut group: Vec<Sighting>, entries: &Entries) -> Optio
     };
     Some(Gathered {
         finding,
-        depends_on: group.iter().flat_map(|sighting| sighting.depends_on.iter().cloned()).collect(),
+        depends_on: group
+            .iter()
+            .flat_map(|sighting| sighting.depends_on.iter().cloned())
+            .collect(),
         beside: group.iter().find_map(|sighting| sighting.beside),
     })
 }
@@ -103,7 +136,11 @@ fn gather(case: &Case<'_>, mut group: Vec<Sighting>, entries: &Entries) -> Optio
 /// The speaker's lines first, then what others say in other words.
 fn evidence(speaker: &Sighting, group: &[Sighting]) -> Vec<EvidenceLine> {
     let mut lines: Vec<EvidenceLine> = Vec::new();
-    for line in speaker.evidence.iter().chain(group.iter().flat_map(|sighting| &sighting.evidence)) {
+    for line in speaker
+        .evidence
+        .iter()
+        .chain(group.iter().flat_map(|sighting| &sighting.evidence))
+    {
         if lines.len() < MAX_EVIDENCE && !lines.contains(line) {
             lines.push(line.clone());
         }
@@ -125,14 +162,21 @@ fn rank(condition: Condition) -> u8 {
         | Condition::NamespaceStuckTerminating
         | Condition::PvcWaitsForFirstConsumer
         | Condition::HpaUnable => 1,
-        Condition::InitContainerFailing | Condition::PodStuckTerminating | Condition::PvcStuckTerminating => 2,
+        Condition::InitContainerFailing
+        | Condition::PodStuckTerminating
+        | Condition::PvcStuckTerminating => 2,
         Condition::SidecarDown => 3,
         Condition::CrashLoopBackOff => 4,
         Condition::ContainerExited => 5,
         Condition::ReadinessProbeFailing => 6,
-        Condition::StatefulSetBlocked | Condition::DaemonSetUnavailable | Condition::JobFailed | Condition::CoreDnsUnhealthy => 7,
+        Condition::StatefulSetBlocked
+        | Condition::DaemonSetUnavailable
+        | Condition::JobFailed
+        | Condition::CoreDnsUnhealthy => 7,
         Condition::RolloutStuck | Condition::CronJobMissed => 8,
-        Condition::ServicePodsNotReady | Condition::ServiceWithoutEndpoints | Condition::PdbBlocksDisruption => 9,
+        Condition::ServicePodsNotReady
+        | Condition::ServiceWithoutEndpoints
+        | Condition::PdbBlocksDisruption => 9,
         _ => 0,
     }
 }
@@ -164,7 +208,9 @@ fn explains(candidate: &Gathered, consequence: &Gathered, own_rank: u8) -> bool 
     if rank(cause.condition) >= own_rank {
         return false;
     }
-    if consequence.depends_on.contains(&cause.owner) && (cause.namespace.is_none() || cause.namespace == effect.namespace) {
+    if consequence.depends_on.contains(&cause.owner)
+        && (cause.namespace.is_none() || cause.namespace == effect.namespace)
+    {
         return true;
     }
     if !same_owner {
@@ -174,5 +220,9 @@ fn explains(candidate: &Gathered, consequence: &Gathered, own_rank: u8) -> bool 
         return true;
     }
     let shares = |a: &[String], b: &[String]| a.iter().any(|name| b.contains(name));
-    cause.objects.iter().any(|object| effect.objects.contains(object)) && shares(&cause.containers, &effect.containers)
+    cause
+        .objects
+        .iter()
+        .any(|object| effect.objects.contains(object))
+        && shares(&cause.containers, &effect.containers)
 }

@@ -34,7 +34,10 @@ fn pull(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
     if !is_pull_reason(reason) {
         return None;
     }
-    let status = part.waiting().and_then(|waiting| waiting.message.as_deref()).unwrap_or_default();
+    let status = part
+        .waiting()
+        .and_then(|waiting| waiting.message.as_deref())
+        .unwrap_or_default();
     let failed = failed_pull(pod, part);
     // The back-off's own message may hold the cause (since 1.31) or only repeat the image's name.
     let said = match failed {
@@ -52,27 +55,42 @@ fn pull(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
         .and_then(|spec| spec.image.as_deref())
         .filter(|image| !image.is_empty())
         .unwrap_or(&part.status.image);
-    let missing_secret = pod
-        .events
-        .iter()
-        .find(|seen| seen.reason == "FailedToRetrieveImagePullSecret" && condition == Condition::ImagePullUnauthorized);
+    let missing_secret = pod.events.iter().find(|seen| {
+        seen.reason == "FailedToRetrieveImagePullSecret"
+            && condition == Condition::ImagePullUnauthorized
+    });
     let cause = match condition {
         Condition::ImageNotFound => format!("The registry has no image {image}"),
-        Condition::ImagePullUnauthorized => format!("The registry refuses image {image} without the right credentials"),
-        Condition::ImagePullRateLimited => format!("The registry refuses image {image} after too many pulls"),
-        Condition::ImageRegistryUnreachable => format!("The registry of image {image} cannot be reached from the node"),
-        Condition::ImagePlatformMismatch => format!("Image {image} has no variant for the node's platform"),
+        Condition::ImagePullUnauthorized => {
+            format!("The registry refuses image {image} without the right credentials")
+        }
+        Condition::ImagePullRateLimited => {
+            format!("The registry refuses image {image} after too many pulls")
+        }
+        Condition::ImageRegistryUnreachable => {
+            format!("The registry of image {image} cannot be reached from the node")
+        }
+        Condition::ImagePlatformMismatch => {
+            format!("Image {image} has no variant for the node's platform")
+        }
         Condition::InvalidImageName => format!("Image name {image} cannot be parsed"),
-        Condition::ImageNeverPull => format!("Image {image} is not on the node and the pull policy is Never"),
+        Condition::ImageNeverPull => {
+            format!("Image {image} is not on the node and the pull policy is Never")
+        }
         _ => format!("Image {image} cannot be pulled"),
     };
     Some(
-        about(pod, part, condition, &format!("{cause}: container {} of {} waits", part.name(), pod.name))
-            .since(pod.unready_since().or(pod.started()))
-            .says(Source::Status, &waiting_line(part))
-            .event(failed.filter(|seen| seen.message != status).as_ref())
-            .event(missing_secret)
-            .command(commands::describe("Pod", pod.name, pod.namespace)),
+        about(
+            pod,
+            part,
+            condition,
+            &format!("{cause}: container {} of {} waits", part.name(), pod.name),
+        )
+        .since(pod.unready_since().or(pod.started()))
+        .says(Source::Status, &waiting_line(part))
+        .event(failed.filter(|seen| seen.message != status).as_ref())
+        .event(missing_secret)
+        .command(commands::describe("Pod", pod.name, pod.namespace)),
     )
 }
 
@@ -80,12 +98,21 @@ fn pull(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
 fn failed_pull<'a>(pod: &PodCase<'a>, part: &Part<'_>) -> Option<Seen<'a>> {
     let about_it = |seen: &&Seen<'_>| seen.container.is_none_or(|name| name == part.name());
     let why = |seen: &&Seen<'_>| {
-        let says_why = ["Failed to pull image", "Failed to apply default image tag", "not present with pull policy"];
+        let says_why = [
+            "Failed to pull image",
+            "Failed to apply default image tag",
+            "not present with pull policy",
+        ];
         says_why.iter().any(|words| seen.message.contains(words))
     };
     pod.events
         .iter()
-        .filter(|seen| matches!(seen.reason, "Failed" | "InspectFailed" | "ErrImageNeverPull"))
+        .filter(|seen| {
+            matches!(
+                seen.reason,
+                "Failed" | "InspectFailed" | "ErrImageNeverPull"
+            )
+        })
         .filter(about_it)
         .find(why)
         .copied()

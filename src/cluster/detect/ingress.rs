@@ -46,24 +46,44 @@ fn class_missing(case: &Case<'_>, ingress: &Ingress) -> Option<Sighting> {
     if !classes.is_complete() || has_address {
         return None;
     }
-    let named = spec.ingress_class_name.as_deref().filter(|class| !class.is_empty());
-    let exists = |class: &str| classes.items.iter().any(|it| it.metadata.name.as_deref() == Some(class));
+    let named = spec
+        .ingress_class_name
+        .as_deref()
+        .filter(|class| !class.is_empty());
+    let exists = |class: &str| {
+        classes
+            .items
+            .iter()
+            .any(|it| it.metadata.name.as_deref() == Some(class))
+    };
     let has_default = classes.items.iter().any(|it| {
-        it.metadata
-            .annotations
-            .as_ref()
-            .is_some_and(|annotations| annotations.get(DEFAULT_CLASS).is_some_and(|value| value == "true"))
+        it.metadata.annotations.as_ref().is_some_and(|annotations| {
+            annotations
+                .get(DEFAULT_CLASS)
+                .is_some_and(|value| value == "true")
+        })
     });
     let (cause, said) = match named {
-        Some(class) if !exists(class) => (format!("Ingress class {class} does not exist"), format!("ingressClassName: {class}")),
+        Some(class) if !exists(class) => (
+            format!("Ingress class {class} does not exist"),
+            format!("ingressClassName: {class}"),
+        ),
         None if !has_old_class && !has_default => (
             "It names no ingress class and none is the default".to_owned(),
             "no ingressClassName".to_owned(),
         ),
         _ => return None,
     };
-    let there: Vec<&str> = classes.items.iter().map(|it| names(&it.metadata).1).collect();
-    let there = if there.is_empty() { "there are no classes".to_owned() } else { format!("classes: {}", listed(&there, 5)) };
+    let there: Vec<&str> = classes
+        .items
+        .iter()
+        .map(|it| names(&it.metadata).1)
+        .collect();
+    let there = if there.is_empty() {
+        "there are no classes".to_owned()
+    } else {
+        format!("classes: {}", listed(&there, 5))
+    };
     Some(
         Sighting::on(
             Condition::IngressClassMissing,
@@ -72,7 +92,13 @@ fn class_missing(case: &Case<'_>, ingress: &Ingress) -> Option<Sighting> {
             ObjectRef::new("Ingress", name),
             format!("{cause}: no controller serves Ingress {name}"),
         )
-        .since(ingress.metadata.creation_timestamp.as_ref().map(|time| time.0))
+        .since(
+            ingress
+                .metadata
+                .creation_timestamp
+                .as_ref()
+                .map(|time| time.0),
+        )
         .says(Source::Spec, &said)
         .says(Source::Status, &there)
         .command(commands::command(&["get", "ingressclasses"], ""))
@@ -82,7 +108,10 @@ fn class_missing(case: &Case<'_>, ingress: &Ingress) -> Option<Sighting> {
 
 fn backends(ingress: &Ingress) -> Vec<&IngressServiceBackend> {
     let spec = ingress.spec.iter();
-    let default: Vec<&IngressBackend> = spec.clone().filter_map(|spec| spec.default_backend.as_ref()).collect();
+    let default: Vec<&IngressBackend> = spec
+        .clone()
+        .filter_map(|spec| spec.default_backend.as_ref())
+        .collect();
     let of_rules = spec
         .flat_map(|spec| spec.rules.iter().flatten())
         .filter_map(|rule| rule.http.as_ref())
@@ -101,9 +130,16 @@ fn backend_missing(case: &Case<'_>, ingress: &Ingress) -> Option<Sighting> {
         return None;
     }
     let all = backends(ingress);
-    let wrong: BTreeSet<String> = all.iter().filter_map(|backend| trouble(case, namespace, backend)).collect();
+    let wrong: BTreeSet<String> = all
+        .iter()
+        .filter_map(|backend| trouble(case, namespace, backend))
+        .collect();
     let first = wrong.first()?.clone();
-    let severity = if wrong.len() >= all.len().min(1) && all.iter().all(|backend| trouble(case, namespace, backend).is_some()) {
+    let severity = if wrong.len() >= all.len().min(1)
+        && all
+            .iter()
+            .all(|backend| trouble(case, namespace, backend).is_some())
+    {
         Severity::Critical
     } else {
         Severity::Warning
@@ -133,11 +169,20 @@ fn trouble(case: &Case<'_>, namespace: &str, backend: &IngressServiceBackend) ->
     let Some(service) = case.view.services.find(namespace, &backend.name) else {
         return Some(format!("Service {} does not exist", backend.name));
     };
-    let number = port.and_then(|port| port.number).filter(|number| *number != 0);
-    let named = port.and_then(|port| port.name.as_deref()).filter(|name| !name.is_empty());
+    let number = port
+        .and_then(|port| port.number)
+        .filter(|number| *number != 0);
+    let named = port
+        .and_then(|port| port.name.as_deref())
+        .filter(|name| !name.is_empty());
     match (number, named) {
-        (Some(number), _) if !has_port(service, |port, _| port == number) => Some(format!("Service {} has no port {number}", backend.name)),
-        (None, Some(named)) if !has_port(service, |_, name| name == Some(named)) => Some(format!("Service {} has no port named {named}", backend.name)),
+        (Some(number), _) if !has_port(service, |port, _| port == number) => {
+            Some(format!("Service {} has no port {number}", backend.name))
+        }
+        (None, Some(named)) if !has_port(service, |_, name| name == Some(named)) => Some(format!(
+            "Service {} has no port named {named}",
+            backend.name
+        )),
         _ => None,
     }
 }
@@ -147,5 +192,10 @@ fn has_port(service: &Service, is_it: impl Fn(i32, Option<&str>) -> bool) -> boo
         return true;
     };
     // Where an external name leads is not the cluster's to know.
-    spec.type_.as_deref() == Some("ExternalName") || spec.ports.iter().flatten().any(|port| is_it(port.port, port.name.as_deref()))
+    spec.type_.as_deref() == Some("ExternalName")
+        || spec
+            .ports
+            .iter()
+            .flatten()
+            .any(|port| is_it(port.port, port.name.as_deref()))
 }

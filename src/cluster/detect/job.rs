@@ -58,7 +58,8 @@ pub(super) fn is_superseded(case: &Case<'_>, job: &Job) -> bool {
     let later_success = case.view.jobs.in_namespace(namespace).any(|other| {
         is_complete(other)
             && start(other) > began
-            && controller(&other.metadata).is_some_and(|it| it.kind == owner.kind && it.name == owner.name)
+            && controller(&other.metadata)
+                .is_some_and(|it| it.kind == owner.kind && it.name == owner.name)
     });
     let last_success = case
         .view
@@ -85,7 +86,11 @@ fn failed(case: &Case<'_>, job: &Job) -> Option<Sighting> {
     }
     let spec = job.spec.as_ref();
     let reason = failed.reason.as_deref().unwrap_or_default();
-    let tries = job.status.as_ref().and_then(|status| status.failed).unwrap_or(0);
+    let tries = job
+        .status
+        .as_ref()
+        .and_then(|status| status.failed)
+        .unwrap_or(0);
     let cause = match reason {
         "BackoffLimitExceeded" => format!(
             "Back-off limit of {} reached after {}",
@@ -97,27 +102,69 @@ fn failed(case: &Case<'_>, job: &Job) -> Option<Sighting> {
             None => "Deadline passed".to_owned(),
         },
         "PodFailurePolicy" => "A rule of its pod failure policy ended it".to_owned(),
-        "FailedIndexes" | "MaxFailedIndexesExceeded" => "Some of its indexes failed for good".to_owned(),
+        "FailedIndexes" | "MaxFailedIndexesExceeded" => {
+            "Some of its indexes failed for good".to_owned()
+        }
         "" => "It failed".to_owned(),
         other => format!("It failed ({other})"),
     };
     let owner = case.owners.of_job(namespace, name);
-    let severity = if owner.kind == "CronJob" { Severity::Warning } else { Severity::Critical };
+    let severity = if owner.kind == "CronJob" {
+        Severity::Warning
+    } else {
+        Severity::Critical
+    };
     Some(
-        Sighting::on(Condition::JobFailed, severity, namespace, ObjectRef::new("Job", name), format!("{cause}: Job {name} has failed"))
-            .owned_by(owner)
-            .since(failed.last_transition_time.as_ref().map(|time| time.0))
-            .says(Source::Status, &format!("Failed: {reason}: {}", failed.message.as_deref().unwrap_or_default()))
-            .event(newest(case, "Job", namespace, name, job.metadata.uid.as_deref(), &[reason]).as_ref())
-            .command(commands::command(
-                &["logs", "-l", &format!("batch.kubernetes.io/job-name={name}"), "--all-containers", "--prefix", "--tail=20"],
+        Sighting::on(
+            Condition::JobFailed,
+            severity,
+            namespace,
+            ObjectRef::new("Job", name),
+            format!("{cause}: Job {name} has failed"),
+        )
+        .owned_by(owner)
+        .since(failed.last_transition_time.as_ref().map(|time| time.0))
+        .says(
+            Source::Status,
+            &format!(
+                "Failed: {reason}: {}",
+                failed.message.as_deref().unwrap_or_default()
+            ),
+        )
+        .event(
+            newest(
+                case,
+                "Job",
                 namespace,
-            ))
-            .command(commands::describe("Job", name, namespace)),
+                name,
+                job.metadata.uid.as_deref(),
+                &[reason],
+            )
+            .as_ref(),
+        )
+        .command(commands::command(
+            &[
+                "logs",
+                "-l",
+                &format!("batch.kubernetes.io/job-name={name}"),
+                "--all-containers",
+                "--prefix",
+                "--tail=20",
+            ],
+            namespace,
+        ))
+        .command(commands::describe("Job", name, namespace)),
     )
 }
 
-fn newest<'a>(case: &Case<'a>, kind: &str, namespace: &str, name: &str, uid: Option<&str>, reasons: &[&str]) -> Option<Seen<'a>> {
+fn newest<'a>(
+    case: &Case<'a>,
+    kind: &str,
+    namespace: &str,
+    name: &str,
+    uid: Option<&str>,
+    reasons: &[&str],
+) -> Option<Seen<'a>> {
     case.events
         .about(kind, namespace, name, uid)
         .into_iter()
@@ -148,8 +195,15 @@ fn last_schedule(cron_job: &CronJob) -> Option<Timestamp> {
 /// The controller may not create the Job itself.
 fn cannot_create(case: &Case<'_>, cron_job: &CronJob) -> Option<Sighting> {
     let (namespace, name) = names(&cron_job.metadata);
-    let seen = newest(case, "CronJob", namespace, name, cron_job.metadata.uid.as_deref(), &["FailedCreate"])
-        .filter(|seen| seen.last > last_schedule(cron_job))?;
+    let seen = newest(
+        case,
+        "CronJob",
+        namespace,
+        name,
+        cron_job.metadata.uid.as_deref(),
+        &["FailedCreate"],
+    )
+    .filter(|seen| seen.last > last_schedule(cron_job))?;
     let (condition, cause) = creation::classify(seen.message);
     Some(
         Sighting::on(
@@ -180,27 +234,53 @@ fn missed(case: &Case<'_>, cron_job: &CronJob) -> Option<Sighting> {
     let (namespace, name) = names(&cron_job.metadata);
     let spec = &cron_job.spec;
     let last = last_schedule(cron_job);
-    let created = cron_job.metadata.creation_timestamp.as_ref().map(|time| time.0);
-    let event = newest(case, "CronJob", namespace, name, cron_job.metadata.uid.as_deref(), MISSED)
-        // It has started a Job since: what was missed before is history.
-        .filter(|seen| seen.last > last);
+    let created = cron_job
+        .metadata
+        .creation_timestamp
+        .as_ref()
+        .map(|time| time.0);
+    let event = newest(
+        case,
+        "CronJob",
+        namespace,
+        name,
+        cron_job.metadata.uid.as_deref(),
+        MISSED,
+    )
+    // It has started a Job since: what was missed before is history.
+    .filter(|seen| seen.last > last);
     let due = due(case, cron_job, last.max(created));
     if event.is_none() && due.is_none() {
         return None;
     }
-    let active = cron_job.status.as_ref().and_then(|status| status.active.as_ref()).and_then(|active| active.first()?.name.clone());
+    let active = cron_job
+        .status
+        .as_ref()
+        .and_then(|status| status.active.as_ref())
+        .and_then(|active| active.first()?.name.clone());
     let forbids = spec.concurrency_policy.as_deref() == Some("Forbid");
     let said = event.map(|seen| seen.reason).unwrap_or_default();
     let cause = match (said, &active) {
-        ("UnparseableSchedule" | "InvalidSchedule", _) => format!("Its schedule {} cannot be read", spec.schedule),
-        ("UnknownTimeZone", _) => format!("Its time zone {} is not known", spec.time_zone.as_deref().unwrap_or("(none)")),
-        (_, Some(job)) if forbids => format!("Its earlier Job {job} still runs and concurrencyPolicy is Forbid"),
+        ("UnparseableSchedule" | "InvalidSchedule", _) => {
+            format!("Its schedule {} cannot be read", spec.schedule)
+        }
+        ("UnknownTimeZone", _) => format!(
+            "Its time zone {} is not known",
+            spec.time_zone.as_deref().unwrap_or("(none)")
+        ),
+        (_, Some(job)) if forbids => {
+            format!("Its earlier Job {job} still runs and concurrencyPolicy is Forbid")
+        }
         ("TooManyMissedTimes", _) => "Too many starts were missed".to_owned(),
-        ("MissSchedule", _) => "The start came later than startingDeadlineSeconds allows".to_owned(),
+        ("MissSchedule", _) => {
+            "The start came later than startingDeadlineSeconds allows".to_owned()
+        }
         ("JobAlreadyActive", _) => "An earlier Job still ran".to_owned(),
         _ => "No Job was started when it was due".to_owned(),
     };
-    let late = due.map(|due| format!(" (due {} ago)", age(case.age(Some(due))))).unwrap_or_default();
+    let late = due
+        .map(|due| format!(" (due {} ago)", age(case.age(Some(due)))))
+        .unwrap_or_default();
     let mut sighting = Sighting::on(
         Condition::CronJobMissed,
         Severity::Warning,
@@ -228,12 +308,15 @@ fn missed(case: &Case<'_>, cron_job: &CronJob) -> Option<Sighting> {
 fn due(case: &Case<'_>, cron_job: &CronJob, base: Option<Timestamp>) -> Option<Timestamp> {
     let spec = &cron_job.spec;
     let schedule = Schedule::parse(&spec.schedule)?;
-    let zone_is_plain = spec
-        .time_zone
-        .as_deref()
-        .is_none_or(|zone| zone.is_empty() || zone.eq_ignore_ascii_case("utc") || zone == "Etc/UTC");
+    let zone_is_plain = spec.time_zone.as_deref().is_none_or(|zone| {
+        zone.is_empty() || zone.eq_ignore_ascii_case("utc") || zone == "Etc/UTC"
+    });
     // Without a time zone the schedule follows the controller's clock, which is UTC but need not be.
-    let may_be_computed = if schedule.depends_on_zone() { zone_is_plain && spec.time_zone.is_some() } else { true };
+    let may_be_computed = if schedule.depends_on_zone() {
+        zone_is_plain && spec.time_zone.is_some()
+    } else {
+        true
+    };
     if spec.starting_deadline_seconds.is_some() || !may_be_computed {
         return None;
     }

@@ -24,7 +24,13 @@ const TELLING: &[&str] = &[
 
 /// All namespaces that do not go.
 pub(super) fn sightings(case: &Case<'_>, out: &mut Vec<Sighting>) {
-    out.extend(case.view.namespaces.items.iter().filter_map(|namespace| stuck(case, namespace)));
+    out.extend(
+        case.view
+            .namespaces
+            .items
+            .iter()
+            .filter_map(|namespace| stuck(case, namespace)),
+    );
 }
 
 fn stuck(case: &Case<'_>, namespace: &Namespace) -> Option<Sighting> {
@@ -34,10 +40,15 @@ fn stuck(case: &Case<'_>, namespace: &Namespace) -> Option<Sighting> {
         .iter()
         .filter_map(|type_| {
             let all = namespace.status.as_ref()?.conditions.as_ref()?;
-            all.iter().find(|condition| condition.type_ == *type_ && condition.status == "True")
+            all.iter()
+                .find(|condition| condition.type_ == *type_ && condition.status == "True")
         })
         .collect();
-    let grace = if conditions.is_empty() { UNNAMED } else { NAMED };
+    let grace = if conditions.is_empty() {
+        UNNAMED
+    } else {
+        NAMED
+    };
     if case.is_recent(Some(since), grace) {
         return None;
     }
@@ -48,13 +59,23 @@ fn stuck(case: &Case<'_>, namespace: &Namespace) -> Option<Sighting> {
         .map(String::as_str)
         .filter(|finalizer| *finalizer != "kubernetes")
         .collect();
-    let said = |condition: &NamespaceCondition| clause(condition.message.as_deref().unwrap_or_default(), 200);
-    let cause = match conditions.first().map(|condition| (condition.type_.as_str(), said(condition))) {
-        Some(("NamespaceDeletionDiscoveryFailure", said)) => format!("An API of the cluster does not answer ({said})"),
+    let said = |condition: &NamespaceCondition| {
+        clause(condition.message.as_deref().unwrap_or_default(), 200)
+    };
+    let cause = match conditions
+        .first()
+        .map(|condition| (condition.type_.as_str(), said(condition)))
+    {
+        Some(("NamespaceDeletionDiscoveryFailure", said)) => {
+            format!("An API of the cluster does not answer ({said})")
+        }
         Some(("NamespaceFinalizersRemaining", said)) => format!("Finalizers remain ({said})"),
         Some(("NamespaceContentRemaining", said)) => format!("Objects remain ({said})"),
         Some((_, said)) => format!("Its objects cannot be deleted ({said})"),
-        None if !own_finalizers.is_empty() => format!("Finalizer {} has not been removed", own_finalizers.join(", ")),
+        None if !own_finalizers.is_empty() => format!(
+            "Finalizer {} has not been removed",
+            own_finalizers.join(", ")
+        ),
         None => "Nothing says what remains".to_owned(),
     };
     let mut sighting = Sighting::on(
@@ -62,17 +83,27 @@ fn stuck(case: &Case<'_>, namespace: &Namespace) -> Option<Sighting> {
         Severity::Warning,
         "",
         ObjectRef::new("Namespace", name),
-        format!("{cause}: namespace {name} was deleted {} ago and does not go", age(case.age(Some(since)))),
+        format!(
+            "{cause}: namespace {name} was deleted {} ago and does not go",
+            age(case.age(Some(since)))
+        ),
     )
     .since(Some(since))
     .command(commands::get_yaml("Namespace", name, ""));
     for condition in &conditions {
         sighting = sighting.says(
             Source::Status,
-            &format!("{}: {}", condition.type_, condition.message.as_deref().unwrap_or_default()),
+            &format!(
+                "{}: {}",
+                condition.type_,
+                condition.message.as_deref().unwrap_or_default()
+            ),
         );
     }
-    if conditions.iter().any(|condition| condition.type_ == "NamespaceDeletionDiscoveryFailure") {
+    if conditions
+        .iter()
+        .any(|condition| condition.type_ == "NamespaceDeletionDiscoveryFailure")
+    {
         for api in &case.view.api_services.items {
             sighting = sighting.depends_on(ObjectRef::new("APIService", names(&api.metadata).1));
         }

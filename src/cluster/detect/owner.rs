@@ -55,7 +55,11 @@ impl<'a> Owners<'a> {
         };
         match owner.kind.as_str() {
             "ReplicaSet" => {
-                let hash = pod.metadata.labels.as_ref().and_then(|labels| labels.get("pod-template-hash"));
+                let hash = pod
+                    .metadata
+                    .labels
+                    .as_ref()
+                    .and_then(|labels| labels.get("pod-template-hash"));
                 self.of_replica_set(namespace, &owner.name, hash.map(String::as_str))
             }
             "Job" => self.of_job(namespace, &owner.name),
@@ -66,7 +70,12 @@ impl<'a> Owners<'a> {
     }
 
     /// The owner of a `ReplicaSet`. Where it was not read, its name tells: a Deployment's is followed by the template's hash.
-    pub(super) fn of_replica_set(&self, namespace: &str, name: &str, template_hash: Option<&str>) -> ObjectRef {
+    pub(super) fn of_replica_set(
+        &self,
+        namespace: &str,
+        name: &str,
+        template_hash: Option<&str>,
+    ) -> ObjectRef {
         if let Some(replica_set) = self.replica_sets.get(&(namespace, name)) {
             return controller(&replica_set.metadata).map_or_else(
                 || ObjectRef::new("ReplicaSet", name),
@@ -101,7 +110,11 @@ impl<'a> Owners<'a> {
     }
 
     /// The `ReplicaSet` whose pod `name` must have been, for a pod that is gone.
-    pub(super) fn replica_set_of_gone_pod(&self, namespace: &str, name: &str) -> Option<&'a ReplicaSet> {
+    pub(super) fn replica_set_of_gone_pod(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Option<&'a ReplicaSet> {
         let replica_set = name.rsplit_once('-')?.0;
         self.replica_sets.get(&(namespace, replica_set)).copied()
     }
@@ -111,16 +124,34 @@ impl<'a> Owners<'a> {
         let key = (namespace, owner.name.as_str());
         match owner.kind.as_str() {
             "Deployment" => self.deployments.get(&key).map(|it| {
-                let ready = it.status.as_ref().map(|status| status.ready_replicas.unwrap_or(0));
-                standing(it.spec.as_ref().map(|spec| spec.replicas.unwrap_or(1)), ready)
+                let ready = it
+                    .status
+                    .as_ref()
+                    .map(|status| status.ready_replicas.unwrap_or(0));
+                standing(
+                    it.spec.as_ref().map(|spec| spec.replicas.unwrap_or(1)),
+                    ready,
+                )
             }),
             "StatefulSet" => self.stateful_sets.get(&key).map(|it| {
-                let ready = it.status.as_ref().map(|status| status.ready_replicas.unwrap_or(0));
-                standing(it.spec.as_ref().map(|spec| spec.replicas.unwrap_or(1)), ready)
+                let ready = it
+                    .status
+                    .as_ref()
+                    .map(|status| status.ready_replicas.unwrap_or(0));
+                standing(
+                    it.spec.as_ref().map(|spec| spec.replicas.unwrap_or(1)),
+                    ready,
+                )
             }),
             "ReplicaSet" => self.replica_sets.get(&key).map(|it| {
-                let ready = it.status.as_ref().map(|status| status.ready_replicas.unwrap_or(0));
-                standing(it.spec.as_ref().map(|spec| spec.replicas.unwrap_or(1)), ready)
+                let ready = it
+                    .status
+                    .as_ref()
+                    .map(|status| status.ready_replicas.unwrap_or(0));
+                standing(
+                    it.spec.as_ref().map(|spec| spec.replicas.unwrap_or(1)),
+                    ready,
+                )
             }),
             "DaemonSet" => self.daemon_sets.get(&key).map(|it| {
                 let status = it.status.as_ref();

@@ -61,18 +61,40 @@ fn ended_as_a_whole(pod: &PodCase<'_>) -> Option<Sighting> {
             Condition::EphemeralStorageExceeded,
             format!("Too much local disk used ({})", clause(message, 160)),
         ),
-        "Evicted" => (Condition::Evicted, format!("Evicted because node {} {}", pod.node().unwrap_or("of it"), pressure(message))),
-        "Preempting" => (Condition::Preempted, "Preempted by a pod that the node needs more".to_owned()),
+        "Evicted" => (
+            Condition::Evicted,
+            format!(
+                "Evicted because node {} {}",
+                pod.node().unwrap_or("of it"),
+                pressure(message)
+            ),
+        ),
+        "Preempting" => (
+            Condition::Preempted,
+            "Preempted by a pod that the node needs more".to_owned(),
+        ),
         // The kubelet refused what the scheduler sent; a controller sends another pod.
         _ if pod.standing.is_whole() => return None,
-        "OutOfcpu" => (Condition::UnschedulableCpu, "The node had not enough unrequested CPU left".to_owned()),
-        "OutOfmemory" => (Condition::UnschedulableMemory, "The node had not enough unrequested memory left".to_owned()),
-        "OutOfpods" => (Condition::UnschedulableTooManyPods, "The node had reached its maximum number of pods".to_owned()),
+        "OutOfcpu" => (
+            Condition::UnschedulableCpu,
+            "The node had not enough unrequested CPU left".to_owned(),
+        ),
+        "OutOfmemory" => (
+            Condition::UnschedulableMemory,
+            "The node had not enough unrequested memory left".to_owned(),
+        ),
+        "OutOfpods" => (
+            Condition::UnschedulableTooManyPods,
+            "The node had reached its maximum number of pods".to_owned(),
+        ),
         "NodeAffinity" => (
             Condition::UnschedulableNodeAffinity,
             "The node no longer matches the pod's node selector or affinity".to_owned(),
         ),
-        "NodeLost" => (Condition::PodNodeLost, "The pod's node does not answer".to_owned()),
+        "NodeLost" => (
+            Condition::PodNodeLost,
+            "The pod's node does not answer".to_owned(),
+        ),
         _ => return None,
     };
     let mut sighting = pod
@@ -83,14 +105,21 @@ fn ended_as_a_whole(pod: &PodCase<'_>) -> Option<Sighting> {
     if let Some(node) = pod.node() {
         sighting = sighting.command(commands::describe("Node", node, ""));
     }
-    let event = pod.events.iter().find(|seen| seen.reason == pod.reason() && seen.message != message);
+    let event = pod
+        .events
+        .iter()
+        .find(|seen| seen.reason == pod.reason() && seen.message != message);
     Some(sighting.event(event))
 }
 
 fn is_local_disk(message: &str) -> bool {
-    ["ephemeral local storage usage exceeds", "exceeded its local ephemeral storage limit", "Usage of EmptyDir volume"]
-        .iter()
-        .any(|words| message.contains(words))
+    [
+        "ephemeral local storage usage exceeds",
+        "exceeded its local ephemeral storage limit",
+        "Usage of EmptyDir volume",
+    ]
+    .iter()
+    .any(|words| message.contains(words))
 }
 
 /// Which resource the node was short of, from the kubelet's words.
@@ -100,10 +129,18 @@ fn pressure(message: &str) -> String {
         return format!("was low on {resource}");
     }
     if let Some((_, rest)) = message.split_once("had condition: ") {
-        let conditions = rest.trim_start_matches('[').split(']').next().unwrap_or_default();
+        let conditions = rest
+            .trim_start_matches('[')
+            .split(']')
+            .next()
+            .unwrap_or_default();
         return format!("had the condition {conditions}");
     }
-    if message.is_empty() { "ran short".to_owned() } else { format!("ran short ({})", clause(message, 120)) }
+    if message.is_empty() {
+        "ran short".to_owned()
+    } else {
+        format!("ran short ({})", clause(message, 120))
+    }
 }
 
 /// The node of a pod and whether it does not answer; none where nodes were not looked at.
@@ -128,27 +165,52 @@ fn lost(pod: &PodCase<'_>) -> Option<Sighting> {
     let by_status = pod.reason() == "NodeLost" || pod.phase() == "Unknown";
     let by_taint = pod.condition("DisruptionTarget").is_some_and(|condition| {
         condition.status == "True" && condition.reason.as_deref() == Some("DeletionByTaintManager")
-    }) && pod.case.is_older(pod.pod.metadata.deletion_timestamp.as_ref().map(|time| time.0), DELETION_MARGIN);
+    }) && pod.case.is_older(
+        pod.pod
+            .metadata
+            .deletion_timestamp
+            .as_ref()
+            .map(|time| time.0),
+        DELETION_MARGIN,
+    );
     let event = pod
         .events
         .iter()
         .find(|seen| seen.reason == "NodeNotReady")
-        .filter(|_| pod.condition("Ready").is_some_and(|condition| condition.status != "True"));
-    let by_event = event.is_some() && node_of(pod).is_none_or(is_silent) && pod.case.view.nodes.items.is_empty();
+        .filter(|_| {
+            pod.condition("Ready")
+                .is_some_and(|condition| condition.status != "True")
+        });
+    let by_event = event.is_some()
+        && node_of(pod).is_none_or(is_silent)
+        && pod.case.view.nodes.items.is_empty();
     if !(is_gone || by_node || by_status || by_taint || by_event) {
         return None;
     }
-    let what = if is_gone { "no longer exists" } else { "does not answer" };
+    let what = if is_gone {
+        "no longer exists"
+    } else {
+        "does not answer"
+    };
     Some(
         pod.sighting(
             Condition::PodNodeLost,
-            format!("Node {node} {what}, so the true state of {} is not known", pod.name),
+            format!(
+                "Node {node} {what}, so the true state of {} is not known",
+                pod.name
+            ),
         )
         .since(pod.unready_since())
-        .says(Source::Status, &format!("{} {}", pod.reason(), pod.message()))
         .says(
             Source::Status,
-            &node_of(pod).and_then(super::node::ready).map(super::node::condition_line).unwrap_or_default(),
+            &format!("{} {}", pod.reason(), pod.message()),
+        )
+        .says(
+            Source::Status,
+            &node_of(pod)
+                .and_then(super::node::ready)
+                .map(super::node::condition_line)
+                .unwrap_or_default(),
         )
         .event(event)
         .depends_on(ObjectRef::new("Node", node))
@@ -173,20 +235,52 @@ fn stuck_terminating(pod: &PodCase<'_>) -> Option<Sighting> {
     } else if !finalizers.is_empty() {
         format!("Finalizer {} has not been removed", listed(finalizers, 3))
     } else if node_is_silent {
-        format!("Node {} does not answer and cannot confirm the end", pod.node().unwrap_or_default())
+        format!(
+            "Node {} does not answer and cannot confirm the end",
+            pod.node().unwrap_or_default()
+        )
     } else {
-        format!("The kubelet of node {} has not confirmed the end", pod.node().unwrap_or("(none)"))
+        format!(
+            "The kubelet of node {} has not confirmed the end",
+            pod.node().unwrap_or("(none)")
+        )
     };
     let overdue = pod.case.now.duration_since(deadline);
-    let state = if is_long { "is terminating".to_owned() } else { format!("should have been gone for {}", age(overdue)) };
+    let state = if is_long {
+        "is terminating".to_owned()
+    } else {
+        format!("should have been gone for {}", age(overdue))
+    };
     let mut sighting = pod
-        .sighting(Condition::PodStuckTerminating, format!("{cause}: {} {state}", pod.name))
+        .sighting(
+            Condition::PodStuckTerminating,
+            format!("{cause}: {} {state}", pod.name),
+        )
         .since(Some(deadline))
-        .says(Source::Status, &format!("deletionTimestamp {}, deletionGracePeriodSeconds {grace}", time(deadline)));
+        .says(
+            Source::Status,
+            &format!(
+                "deletionTimestamp {}, deletionGracePeriodSeconds {grace}",
+                time(deadline)
+            ),
+        );
     if !finalizers.is_empty() {
-        sighting = sighting.says(Source::Spec, &format!("finalizers: {}", finalizers.join(", ")));
+        sighting = sighting.says(
+            Source::Spec,
+            &format!("finalizers: {}", finalizers.join(", ")),
+        );
     }
-    for event in pod.events.iter().filter(|seen| matches!(seen.reason, "FailedKillPod" | "FailedPreStopHook" | "FailedUnmount")).take(2) {
+    for event in pod
+        .events
+        .iter()
+        .filter(|seen| {
+            matches!(
+                seen.reason,
+                "FailedKillPod" | "FailedPreStopHook" | "FailedUnmount"
+            )
+        })
+        .take(2)
+    {
         sighting = sighting.event(Some(event));
     }
     if let Some(node) = pod.node() {
@@ -198,7 +292,10 @@ fn stuck_terminating(pod: &PodCase<'_>) -> Option<Sighting> {
     Some(
         sighting
             .command(commands::get_yaml("Pod", pod.name, pod.namespace))
-            .command(pod.node().and_then(|node| commands::describe("Node", node, ""))),
+            .command(
+                pod.node()
+                    .and_then(|node| commands::describe("Node", node, "")),
+            ),
     )
 }
 
@@ -209,11 +306,17 @@ pub(super) fn preempted_and_gone(case: &Case<'_>, out: &mut Vec<Sighting>) {
             continue;
         }
         let still_there = case.view.pods.find(seen.namespace, seen.name);
-        let owner = match (still_there, case.owners.replica_set_of_gone_pod(seen.namespace, seen.name)) {
+        let owner = match (
+            still_there,
+            case.owners
+                .replica_set_of_gone_pod(seen.namespace, seen.name),
+        ) {
             (Some(pod), _) => case.owners.of_pod(pod),
-            (None, Some(set)) => case
-                .owners
-                .of_replica_set(seen.namespace, set.metadata.name.as_deref().unwrap_or_default(), None),
+            (None, Some(set)) => case.owners.of_replica_set(
+                seen.namespace,
+                set.metadata.name.as_deref().unwrap_or_default(),
+                None,
+            ),
             (None, None) => ObjectRef::new("Pod", seen.name),
         };
         let standing = case.owners.standing(seen.namespace, &owner);
@@ -222,14 +325,21 @@ pub(super) fn preempted_and_gone(case: &Case<'_>, out: &mut Vec<Sighting>) {
         if standing.is_whole() || came_back {
             continue;
         }
-        let severity = if standing.ready == Some(0) || owner.kind == "Pod" { Severity::Critical } else { Severity::Warning };
+        let severity = if standing.ready == Some(0) || owner.kind == "Pod" {
+            Severity::Critical
+        } else {
+            Severity::Warning
+        };
         out.push(
             Sighting::on(
                 Condition::Preempted,
                 severity,
                 seen.namespace,
                 ObjectRef::new("Pod", seen.name),
-                format!("Preempted: {} had to make room for a pod of higher priority", seen.name),
+                format!(
+                    "Preempted: {} had to make room for a pod of higher priority",
+                    seen.name
+                ),
             )
             .owned_by(owner)
             .since(seen.first)

@@ -1,7 +1,9 @@
 //! One pod with what its detectors ask again and again: its containers, events, owner and standing.
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Pod, PodCondition};
+use k8s_openapi::api::core::v1::{
+    Container, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Pod, PodCondition,
+};
 
 use super::Case;
 use super::event::Seen;
@@ -47,11 +49,21 @@ impl<'a> Part<'a> {
     }
 
     pub(super) fn is_running(&self) -> bool {
-        self.status.state.as_ref().is_some_and(|state| state.running.is_some())
+        self.status
+            .state
+            .as_ref()
+            .is_some_and(|state| state.running.is_some())
     }
 
     pub(super) fn running_since(&self) -> Option<Timestamp> {
-        let started = self.status.state.as_ref()?.running.as_ref()?.started_at.as_ref()?;
+        let started = self
+            .status
+            .state
+            .as_ref()?
+            .running
+            .as_ref()?
+            .started_at
+            .as_ref()?;
         Some(started.0)
     }
 
@@ -99,7 +111,9 @@ impl<'a> PodCase<'a> {
             name,
             standing: case.owners.standing(namespace, &owner),
             owner,
-            events: case.events.about("Pod", namespace, name, pod.metadata.uid.as_deref()),
+            events: case
+                .events
+                .about("Pod", namespace, name, pod.metadata.uid.as_deref()),
             parts: parts(pod),
         }
     }
@@ -131,7 +145,12 @@ impl<'a> PodCase<'a> {
     }
 
     pub(super) fn node(&self) -> Option<&'a str> {
-        self.pod.spec.as_ref()?.node_name.as_deref().filter(|name| !name.is_empty())
+        self.pod
+            .spec
+            .as_ref()?
+            .node_name
+            .as_deref()
+            .filter(|name| !name.is_empty())
     }
 
     pub(super) fn condition(&self, type_: &str) -> Option<&'a PodCondition> {
@@ -143,12 +162,20 @@ impl<'a> PodCase<'a> {
     }
 
     pub(super) fn restarts_always(&self) -> bool {
-        let policy = self.pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref());
+        let policy = self
+            .pod
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.restart_policy.as_deref());
         policy.is_none_or(|policy| policy == "Always")
     }
 
     pub(super) fn never_restarts(&self) -> bool {
-        let policy = self.pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref());
+        let policy = self
+            .pod
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.restart_policy.as_deref());
         policy == Some("Never")
     }
 
@@ -175,9 +202,9 @@ impl<'a> PodCase<'a> {
 
     /// The newest event of this reason about this container (or about no container in particular).
     pub(super) fn event(&self, reason: &str, container: &str) -> Option<&Seen<'a>> {
-        self.events
-            .iter()
-            .find(|seen| seen.reason == reason && seen.container.is_none_or(|name| name == container))
+        self.events.iter().find(|seen| {
+            seen.reason == reason && seen.container.is_none_or(|name| name == container)
+        })
     }
 
     /// Whether at least one main container runs.
@@ -235,31 +262,58 @@ fn parts(pod: &Pod) -> Vec<Part<'_>> {
         return Vec::new();
     };
     let spec = pod.spec.as_ref();
-    let containers = spec.map(|spec| spec.containers.as_slice()).unwrap_or_default();
-    let init_containers = spec.and_then(|spec| spec.init_containers.as_deref()).unwrap_or_default();
+    let containers = spec
+        .map(|spec| spec.containers.as_slice())
+        .unwrap_or_default();
+    let init_containers = spec
+        .and_then(|spec| spec.init_containers.as_deref())
+        .unwrap_or_default();
     let named_main = pod
         .metadata
         .annotations
         .as_ref()
         .and_then(|annotations| annotations.get(DEFAULT_CONTAINER))
         .filter(|name| containers.iter().any(|container| container.name == **name));
-    let main = named_main.map(String::as_str).or_else(|| containers.first().map(|it| it.name.as_str()));
+    let main = named_main
+        .map(String::as_str)
+        .or_else(|| containers.first().map(|it| it.name.as_str()));
 
-    let init = status.init_container_statuses.iter().flatten().map(|status| {
-        let spec = init_containers.iter().find(|container| container.name == status.name);
-        let is_sidecar = spec.is_some_and(|container| container.restart_policy.as_deref() == Some("Always"));
-        Part {
-            role: if is_sidecar { Role::Sidecar } else { Role::Init },
+    let init = status
+        .init_container_statuses
+        .iter()
+        .flatten()
+        .map(|status| {
+            let spec = init_containers
+                .iter()
+                .find(|container| container.name == status.name);
+            let is_sidecar =
+                spec.is_some_and(|container| container.restart_policy.as_deref() == Some("Always"));
+            Part {
+                role: if is_sidecar {
+                    Role::Sidecar
+                } else {
+                    Role::Init
+                },
+                status,
+                spec,
+                is_init: true,
+            }
+        });
+    let others = status
+        .container_statuses
+        .iter()
+        .flatten()
+        .map(|status| Part {
+            role: if main.is_none_or(|main| main == status.name) {
+                Role::Main
+            } else {
+                Role::Sidecar
+            },
             status,
-            spec,
-            is_init: true,
-        }
-    });
-    let others = status.container_statuses.iter().flatten().map(|status| Part {
-        role: if main.is_none_or(|main| main == status.name) { Role::Main } else { Role::Sidecar },
-        status,
-        spec: containers.iter().find(|container| container.name == status.name),
-        is_init: false,
-    });
+            spec: containers
+                .iter()
+                .find(|container| container.name == status.name),
+            is_init: false,
+        });
     init.chain(others).collect()
 }

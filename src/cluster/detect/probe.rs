@@ -51,7 +51,12 @@ pub(super) fn kill<'a>(pod: &PodCase<'a>, part: &Part<'_>) -> Option<Kill<'a>> {
         let words = |reason: &str, words: &str| {
             pod.events
                 .iter()
-                .find(|seen| seen.reason == reason && seen.message.contains(words) && is_about(seen, part) && near(seen))
+                .find(|seen| {
+                    seen.reason == reason
+                        && seen.message.contains(words)
+                        && is_about(seen, part)
+                        && near(seen)
+                })
                 .copied()
         };
         let unhealthy = words("Unhealthy", failed);
@@ -82,15 +87,30 @@ pub(super) fn sightings(pod: &PodCase<'_>, out: &mut Vec<Sighting>) {
 
 fn liveness(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
     let failed = unhealthy(pod, part, "Liveness probe");
-    let threshold = part.spec.and_then(|spec| spec.liveness_probe.as_ref()).map_or(DEFAULT_FAILURES, failures);
-    let killed = kill(pod, part).filter(|kill| kill.probe == "liveness").filter(|kill| {
-        // One restart that a probe caused long ago, and well since, is history.
-        !part.is_running() || pod.case.is_recent(kill.seen.last, CURRENT) || pod.case.is_recent(part.last_end().and_then(finished), CURRENT)
+    let threshold = part
+        .spec
+        .and_then(|spec| spec.liveness_probe.as_ref())
+        .map_or(DEFAULT_FAILURES, failures);
+    let killed = kill(pod, part)
+        .filter(|kill| kill.probe == "liveness")
+        .filter(|kill| {
+            // One restart that a probe caused long ago, and well since, is history.
+            !part.is_running()
+                || pod.case.is_recent(kill.seen.last, CURRENT)
+                || pod
+                    .case
+                    .is_recent(part.last_end().and_then(finished), CURRENT)
+        });
+    let fails_now = failed.filter(|seen| {
+        seen.count >= threshold && pod.case.is_recent(seen.last, CURRENT) && part.is_running()
     });
-    let fails_now = failed.filter(|seen| seen.count >= threshold && pod.case.is_recent(seen.last, CURRENT) && part.is_running());
     let seen = killed.map(|kill| kill.seen).or(fails_now)?;
     let answer = answer(&seen, "Liveness probe");
-    let consequence = if killed.is_some() { "the kubelet keeps restarting" } else { "the kubelet will restart" };
+    let consequence = if killed.is_some() {
+        "the kubelet keeps restarting"
+    } else {
+        "the kubelet will restart"
+    };
     Some(
         evidence(
             pod,
@@ -99,11 +119,20 @@ fn liveness(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
                 pod,
                 part,
                 Condition::LivenessProbeFailing,
-                &format!("Liveness probe fails ({answer}), so {consequence} container {} of {}", part.name(), pod.name),
+                &format!(
+                    "Liveness probe fails ({answer}), so {consequence} container {} of {}",
+                    part.name(),
+                    pod.name
+                ),
             ),
             &seen,
         )
-        .command(commands::logs(pod.name, part.name(), part.restarts() > 0, pod.namespace)),
+        .command(commands::logs(
+            pod.name,
+            part.name(),
+            part.restarts() > 0,
+            pod.namespace,
+        )),
     )
 }
 
@@ -117,22 +146,39 @@ fn startup(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
     let is_overdue = probe.is_some_and(|probe| {
         part.is_running() && part.status.started == Some(false) && is_past(pod, part, window(probe))
     });
-    let seen = killed.map(|kill| kill.seen).or(failed.filter(|_| is_overdue));
+    let seen = killed
+        .map(|kill| kill.seen)
+        .or(failed.filter(|_| is_overdue));
     if killed.is_none() && !is_overdue {
         return None;
     }
-    let answer = seen.map_or_else(|| "no answer is recorded".to_owned(), |seen| answer(&seen, "Startup probe"));
+    let answer = seen.map_or_else(
+        || "no answer is recorded".to_owned(),
+        |seen| answer(&seen, "Startup probe"),
+    );
     let sighting = about(
         pod,
         part,
         Condition::StartupProbeFailing,
-        &format!("Startup probe fails ({answer}), so container {} of {} is restarted before it is up", part.name(), pod.name),
+        &format!(
+            "Startup probe fails ({answer}), so container {} of {} is restarted before it is up",
+            part.name(),
+            pod.name
+        ),
     );
     let sighting = match &seen {
         Some(seen) => evidence(pod, part, sighting, seen),
-        None => sighting.since(part.running_since()).says(Source::Status, &format!("{}: running, not started", part.name())),
+        None => sighting.since(part.running_since()).says(
+            Source::Status,
+            &format!("{}: running, not started", part.name()),
+        ),
     };
-    Some(sighting.command(commands::logs(pod.name, part.name(), part.restarts() > 0, pod.namespace)))
+    Some(sighting.command(commands::logs(
+        pod.name,
+        part.name(),
+        part.restarts() > 0,
+        pod.namespace,
+    )))
 }
 
 fn readiness(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
@@ -145,7 +191,10 @@ fn readiness(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
         return None;
     }
     // A node that does not answer makes its pods unready too, and no probe has to do with it.
-    if pod.condition("Ready").is_some_and(|condition| condition.reason.as_deref() == Some("NodeNotReady")) {
+    if pod
+        .condition("Ready")
+        .is_some_and(|condition| condition.reason.as_deref() == Some("NodeNotReady"))
+    {
         return None;
     }
     let grace = probe.map_or_else(|| i64::from(DEFAULT_PERIOD * DEFAULT_FAILURES), window);
@@ -153,7 +202,10 @@ fn readiness(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
         return None;
     }
     let since = pod.unready_since().max(part.running_since());
-    let answer = seen.map_or_else(|| "no answer is recorded".to_owned(), |seen| answer(&seen, "Readiness probe"));
+    let answer = seen.map_or_else(
+        || "no answer is recorded".to_owned(),
+        |seen| answer(&seen, "Readiness probe"),
+    );
     let summary = format!(
         "Readiness probe fails ({answer}), so {} gets no traffic: container {} has been running for {} and is not ready",
         pod.name,
@@ -162,10 +214,16 @@ fn readiness(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
     );
     let mut sighting = about(pod, part, Condition::ReadinessProbeFailing, &summary)
         .since(since)
-        .says(Source::Status, &format!("{}: running, ready false", part.name()))
+        .says(
+            Source::Status,
+            &format!("{}: running, ready false", part.name()),
+        )
         .event(seen.as_ref());
     if let Some(probe) = probe {
-        sighting = sighting.says(Source::Spec, &format!("{}: readinessProbe {}", part.name(), wording(probe)));
+        sighting = sighting.says(
+            Source::Spec,
+            &format!("{}: readinessProbe {}", part.name(), wording(probe)),
+        );
     }
     Some(
         sighting
@@ -178,7 +236,9 @@ fn readiness(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
 fn unhealthy<'a>(pod: &PodCase<'a>, part: &Part<'_>, probe: &str) -> Option<Seen<'a>> {
     pod.events
         .iter()
-        .find(|seen| seen.reason == "Unhealthy" && seen.message.starts_with(probe) && is_about(seen, part))
+        .find(|seen| {
+            seen.reason == "Unhealthy" && seen.message.starts_with(probe) && is_about(seen, part)
+        })
         .copied()
 }
 
@@ -186,7 +246,9 @@ fn is_about(seen: &Seen<'_>, part: &Part<'_>) -> bool {
     match seen.container {
         Some(name) => name == part.name(),
         // Old events name no container; the message of a kill does.
-        None => seen.reason != "Killing" || seen.message.contains(&format!("ontainer {} ", part.name())),
+        None => {
+            seen.reason != "Killing" || seen.message.contains(&format!("ontainer {} ", part.name()))
+        }
     }
 }
 
@@ -205,12 +267,18 @@ fn is_past(pod: &PodCase<'_>, part: &Part<'_>, seconds: i64) -> bool {
 }
 
 fn failures(probe: &Probe) -> i32 {
-    probe.failure_threshold.filter(|count| *count > 0).unwrap_or(DEFAULT_FAILURES)
+    probe
+        .failure_threshold
+        .filter(|count| *count > 0)
+        .unwrap_or(DEFAULT_FAILURES)
 }
 
 /// How long a probe may fail before it means anything, in seconds.
 fn window(probe: &Probe) -> i64 {
-    let period = probe.period_seconds.filter(|seconds| *seconds > 0).unwrap_or(DEFAULT_PERIOD);
+    let period = probe
+        .period_seconds
+        .filter(|seconds| *seconds > 0)
+        .unwrap_or(DEFAULT_PERIOD);
     let delay = probe.initial_delay_seconds.unwrap_or(0).max(0);
     i64::from(delay) + i64::from(period) * i64::from(failures(probe))
 }
@@ -218,16 +286,22 @@ fn window(probe: &Probe) -> i64 {
 /// What the probe was answered, without the prefix that only says that it failed.
 fn answer(seen: &Seen<'_>, probe: &str) -> String {
     let rest = seen.message.strip_prefix(probe).unwrap_or(seen.message);
-    let rest = rest.trim_start_matches(" failed").trim_start_matches(" errored").trim_start_matches(':');
+    let rest = rest
+        .trim_start_matches(" failed")
+        .trim_start_matches(" errored")
+        .trim_start_matches(':');
     let said = clause(rest, 160);
-    if said.is_empty() { "it gave no answer".to_owned() } else { said }
+    if said.is_empty() {
+        "it gave no answer".to_owned()
+    } else {
+        said
+    }
 }
 
 fn evidence(pod: &PodCase<'_>, part: &Part<'_>, sighting: Sighting, seen: &Seen<'_>) -> Sighting {
-    let killing = pod
-        .events
-        .iter()
-        .find(|event| event.reason == "Killing" && event.message.contains("probe") && is_about(event, part));
+    let killing = pod.events.iter().find(|event| {
+        event.reason == "Killing" && event.message.contains("probe") && is_about(event, part)
+    });
     let mut sighting = sighting
         .since(seen.first)
         .event(Some(seen))
@@ -247,7 +321,11 @@ fn wording(probe: &Probe) -> String {
         IntOrString::String(name) => name.clone(),
     };
     let what = if let Some(http) = &probe.http_get {
-        format!("GET :{}{}", port(&http.port), http.path.as_deref().unwrap_or("/"))
+        format!(
+            "GET :{}{}",
+            port(&http.port),
+            http.path.as_deref().unwrap_or("/")
+        )
     } else if let Some(tcp) = &probe.tcp_socket {
         format!("TCP :{}", port(&tcp.port))
     } else if let Some(grpc) = &probe.grpc {
@@ -258,5 +336,8 @@ fn wording(probe: &Probe) -> String {
         "of no known kind".to_owned()
     };
     let period = probe.period_seconds.unwrap_or(DEFAULT_PERIOD);
-    format!("{what} every {period}s, timeout {}s", probe.timeout_seconds.unwrap_or(1))
+    format!(
+        "{what} every {period}s, timeout {}s",
+        probe.timeout_seconds.unwrap_or(1)
+    )
 }

@@ -4,7 +4,9 @@
 pub(super) fn value(text: &str) -> Option<f64> {
     let text = text.trim();
     let digits = text
-        .find(|character: char| !(character.is_ascii_digit() || matches!(character, '.' | '+' | '-')))
+        .find(|character: char| {
+            !(character.is_ascii_digit() || matches!(character, '.' | '+' | '-'))
+        })
         .unwrap_or(text.len());
     let (number, suffix) = text.split_at(digits);
     let number: f64 = number.parse().ok()?;
@@ -48,12 +50,22 @@ mod tests {
 
     #[test]
     fn quantities_compare_across_units() {
-        assert!(is_used_up("1000m", "1") && is_used_up("1Gi", "1024Mi") && is_used_up("2e3", "2k") && is_used_up("5", "4"));
+        assert!(
+            is_used_up("1000m", "1")
+                && is_used_up("1Gi", "1024Mi")
+                && is_used_up("2e3", "2k")
+                && is_used_up("5", "4")
+        );
         assert!(!is_used_up("999m", "1") && !is_used_up("1G", "1Gi"));
     }
 
     #[test]
     fn a_quota_of_zero_and_nonsense_are_not_used_up() {
-        assert!(!is_used_up("0", "0") && !is_used_up("", "1") && !is_used_up("x", "y") && !is_used_up("1Zi", "1Zi"));
+        assert!(
+            !is_used_up("0", "0")
+                && !is_used_up("", "1")
+                && !is_used_up("x", "y")
+                && !is_used_up("1Zi", "1Zi")
+        );
     }
 }

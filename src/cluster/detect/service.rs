@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, PodTemplateSpec, Service, ServicePort, ServiceSpec};
+use k8s_openapi::api::core::v1::{
+    Container, Pod, PodSpec, PodTemplateSpec, Service, ServicePort, ServiceSpec,
+};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::owner::{Standing, names};
@@ -31,20 +33,32 @@ pub(super) struct Workload<'a> {
 }
 
 /// All workloads of a namespace that were read and have labels.
-pub(super) fn workloads<'a>(case: &'a Case<'_>, namespace: &'a str) -> impl Iterator<Item = Workload<'a>> {
+pub(super) fn workloads<'a>(
+    case: &'a Case<'_>,
+    namespace: &'a str,
+) -> impl Iterator<Item = Workload<'a>> {
     let view = case.view;
-    let deployments = view
-        .deployments
-        .in_namespace(namespace)
-        .filter_map(|it| Some(("Deployment", names(&it.metadata).1, &it.spec.as_ref()?.template)));
-    let stateful_sets = view
-        .stateful_sets
-        .in_namespace(namespace)
-        .filter_map(|it| Some(("StatefulSet", names(&it.metadata).1, &it.spec.as_ref()?.template)));
-    let daemon_sets = view
-        .daemon_sets
-        .in_namespace(namespace)
-        .filter_map(|it| Some(("DaemonSet", names(&it.metadata).1, &it.spec.as_ref()?.template)));
+    let deployments = view.deployments.in_namespace(namespace).filter_map(|it| {
+        Some((
+            "Deployment",
+            names(&it.metadata).1,
+            &it.spec.as_ref()?.template,
+        ))
+    });
+    let stateful_sets = view.stateful_sets.in_namespace(namespace).filter_map(|it| {
+        Some((
+            "StatefulSet",
+            names(&it.metadata).1,
+            &it.spec.as_ref()?.template,
+        ))
+    });
+    let daemon_sets = view.daemon_sets.in_namespace(namespace).filter_map(|it| {
+        Some((
+            "DaemonSet",
+            names(&it.metadata).1,
+            &it.spec.as_ref()?.template,
+        ))
+    });
     deployments
         .chain(stateful_sets)
         .chain(daemon_sets)
@@ -61,12 +75,17 @@ pub(super) fn workloads<'a>(case: &'a Case<'_>, namespace: &'a str) -> impl Iter
 
 /// Whether labels satisfy a selector; an empty one selects nothing here.
 pub(super) fn matches(selector: &Labels, labels: &Labels) -> bool {
-    !selector.is_empty() && selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+    !selector.is_empty()
+        && selector
+            .iter()
+            .all(|(key, value)| labels.get(key) == Some(value))
 }
 
 /// The Services whose pods have to be read before anything can be said of them: no workload's status shows that they are served.
 /// Each with its selector.
-pub(crate) fn doubtful(view: &crate::cluster::view::View) -> Vec<(crate::cluster::view::ServiceKey, Labels)> {
+pub(crate) fn doubtful(
+    view: &crate::cluster::view::View,
+) -> Vec<(crate::cluster::view::ServiceKey, Labels)> {
     let case = Case {
         view,
         events: super::event::EventIndex::new(&[]),
@@ -79,8 +98,9 @@ pub(crate) fn doubtful(view: &crate::cluster::view::View) -> Vec<(crate::cluster
         .filter_map(|service| {
             let (namespace, name) = names(&service.metadata);
             let selector = selector(service)?;
-            let is_served = workloads(&case, namespace)
-                .any(|workload| matches(selector, workload.labels) && workload.standing.ready.unwrap_or(0) > 0);
+            let is_served = workloads(&case, namespace).any(|workload| {
+                matches(selector, workload.labels) && workload.standing.ready.unwrap_or(0) > 0
+            });
             (!is_served).then(|| ((namespace.to_owned(), name.to_owned()), selector.clone()))
         })
         .collect()
@@ -89,10 +109,14 @@ pub(crate) fn doubtful(view: &crate::cluster::view::View) -> Vec<(crate::cluster
 /// The selector of a Service that the cluster itself fills: none for `ExternalName` and for Services without selector.
 fn selector(service: &Service) -> Option<&Labels> {
     let spec = service.spec.as_ref()?;
-    if spec.type_.as_deref() == Some("ExternalName") || service.metadata.deletion_timestamp.is_some() {
+    if spec.type_.as_deref() == Some("ExternalName")
+        || service.metadata.deletion_timestamp.is_some()
+    {
         return None;
     }
-    spec.selector.as_ref().filter(|selector| !selector.is_empty())
+    spec.selector
+        .as_ref()
+        .filter(|selector| !selector.is_empty())
 }
 
 /// All that Services show.
@@ -105,13 +129,21 @@ pub(super) fn sightings(case: &Case<'_>, out: &mut Vec<Sighting>) {
     }
 }
 
-fn served(case: &Case<'_>, service: &Service, spec: &ServiceSpec, selector: &Labels, out: &mut Vec<Sighting>) {
+fn served(
+    case: &Case<'_>,
+    service: &Service,
+    spec: &ServiceSpec,
+    selector: &Labels,
+    out: &mut Vec<Sighting>,
+) {
     let (namespace, name) = names(&service.metadata);
     let behind: Vec<Workload<'_>> = workloads(case, namespace)
         .filter(|workload| matches(selector, workload.labels))
         .collect();
     let pods = pods_behind(case, namespace, name, selector);
-    let is_served = behind.iter().any(|workload| workload.standing.ready.unwrap_or(0) > 0);
+    let is_served = behind
+        .iter()
+        .any(|workload| workload.standing.ready.unwrap_or(0) > 0);
     let before = out.len();
     if !is_served && let Some(pods) = &pods {
         out.extend(without_endpoints(case, service, selector, &behind, pods));
@@ -120,32 +152,57 @@ fn served(case: &Case<'_>, service: &Service, spec: &ServiceSpec, selector: &Lab
         }
     }
     if out.len() == before {
-        out.extend(port_mismatch(service, spec, &behind, pods.as_deref().unwrap_or_default()));
+        out.extend(port_mismatch(
+            service,
+            spec,
+            &behind,
+            pods.as_deref().unwrap_or_default(),
+        ));
     }
 }
 
 /// All pods that a Service selects; none where they were not read completely.
-fn pods_behind<'a>(case: &Case<'a>, namespace: &str, name: &str, selector: &Labels) -> Option<Vec<&'a Pod>> {
-    if let Some(pods) = case.view.backing_pods.get(&(namespace.to_owned(), name.to_owned())) {
+fn pods_behind<'a>(
+    case: &Case<'a>,
+    namespace: &str,
+    name: &str,
+    selector: &Labels,
+) -> Option<Vec<&'a Pod>> {
+    if let Some(pods) = case
+        .view
+        .backing_pods
+        .get(&(namespace.to_owned(), name.to_owned()))
+    {
         return Some(pods.iter().collect());
     }
     case.view.pods.covers(namespace).then(|| {
         case.view
             .pods
             .in_namespace(namespace)
-            .filter(|pod| pod.metadata.labels.as_ref().is_some_and(|labels| matches(selector, labels)))
+            .filter(|pod| {
+                pod.metadata
+                    .labels
+                    .as_ref()
+                    .is_some_and(|labels| matches(selector, labels))
+            })
             .collect()
     })
 }
 
 /// Completed and failed pods get no traffic.
 fn is_over(pod: &Pod) -> bool {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    let phase = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.phase.as_deref());
     matches!(phase, Some("Succeeded" | "Failed"))
 }
 
 fn written(selector: &Labels) -> String {
-    let pairs: Vec<String> = selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let pairs: Vec<String> = selector
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
     pairs.join(",")
 }
 
@@ -167,17 +224,36 @@ fn without_endpoints(
         .map(|workload| workload.owner.to_string())
         .collect();
     let (severity, cause) = if !at_zero.is_empty() && at_zero.len() == behind.len() {
-        (Severity::Info, format!("Scaled to zero is {}", listed(&at_zero, 2)))
+        (
+            Severity::Info,
+            format!("Scaled to zero is {}", listed(&at_zero, 2)),
+        )
     } else if !behind.is_empty() {
-        let owners: Vec<String> = behind.iter().map(|workload| workload.owner.to_string()).collect();
-        (Severity::Critical, format!("{} has no pods", listed(&owners, 2)))
+        let owners: Vec<String> = behind
+            .iter()
+            .map(|workload| workload.owner.to_string())
+            .collect();
+        (
+            Severity::Critical,
+            format!("{} has no pods", listed(&owners, 2)),
+        )
     } else if pods.is_empty() {
-        (Severity::Critical, format!("The selector {selector} matches no pod"))
+        (
+            Severity::Critical,
+            format!("The selector {selector} matches no pod"),
+        )
     } else {
-        (Severity::Critical, format!("The selector {selector} matches only pods that have ended"))
+        (
+            Severity::Critical,
+            format!("The selector {selector} matches only pods that have ended"),
+        )
     };
     // A workload that has just been made has no pods yet.
-    let created = service.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    let created = service
+        .metadata
+        .creation_timestamp
+        .as_ref()
+        .map(|time| time.0);
     if !behind.is_empty() && severity == Severity::Critical && case.is_recent(created, START) {
         return None;
     }
@@ -189,19 +265,46 @@ fn without_endpoints(
         format!("{cause}: Service {name} has no endpoints"),
     )
     .says(Source::Spec, &format!("selector: {selector}"))
-    .says(Source::Status, &format!("{} selected, {} of them over", counted(pods.len(), "pod"), pods.len()))
-    .command(commands::command(&["get", "endpointslices", "-l", &format!("kubernetes.io/service-name={name}")], namespace))
-    .command(commands::command(&["get", "pods", "--show-labels"], namespace));
+    .says(
+        Source::Status,
+        &format!(
+            "{} selected, {} of them over",
+            counted(pods.len(), "pod"),
+            pods.len()
+        ),
+    )
+    .command(commands::command(
+        &[
+            "get",
+            "endpointslices",
+            "-l",
+            &format!("kubernetes.io/service-name={name}"),
+        ],
+        namespace,
+    ))
+    .command(commands::command(
+        &["get", "pods", "--show-labels"],
+        namespace,
+    ));
     for workload in behind {
         sighting = sighting.depends_on(workload.owner.clone());
     }
     Some(sighting)
 }
 
-fn not_ready(case: &Case<'_>, service: &Service, selector: &Labels, pods: &[&Pod]) -> Option<Sighting> {
+fn not_ready(
+    case: &Case<'_>,
+    service: &Service,
+    selector: &Labels,
+    pods: &[&Pod],
+) -> Option<Sighting> {
     let (namespace, name) = names(&service.metadata);
     let alive: Vec<&&Pod> = pods.iter().filter(|pod| !is_over(pod)).collect();
-    if alive.is_empty() || alive.iter().any(|pod| is_ready(pod) && pod.metadata.deletion_timestamp.is_none()) {
+    if alive.is_empty()
+        || alive
+            .iter()
+            .any(|pod| is_ready(pod) && pod.metadata.deletion_timestamp.is_none())
+    {
         return None;
     }
     // What starts is well, as long as nothing has failed yet.
@@ -211,14 +314,18 @@ fn not_ready(case: &Case<'_>, service: &Service, selector: &Labels, pods: &[&Pod
             .and_then(|status| status.start_time.as_ref())
             .or(pod.metadata.creation_timestamp.as_ref())
             .map(|time| time.0);
-        let containers = status.and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
+        let containers = status
+            .and_then(|status| status.container_statuses.as_deref())
+            .unwrap_or_default();
         let failed = containers.iter().any(|container| {
             container.restart_count > 0
                 || container
                     .state
                     .as_ref()
                     .and_then(|state| state.waiting.as_ref()?.reason.as_deref())
-                    .is_some_and(|reason| !matches!(reason, "ContainerCreating" | "PodInitializing"))
+                    .is_some_and(|reason| {
+                        !matches!(reason, "ContainerCreating" | "PodInitializing")
+                    })
         });
         !failed && case.is_recent(started, start_grace(pod))
     };
@@ -227,7 +334,11 @@ fn not_ready(case: &Case<'_>, service: &Service, selector: &Labels, pods: &[&Pod
     }
     let since = alive
         .iter()
-        .filter_map(|pod| super::pod_case::condition(pod, "Ready")?.last_transition_time.as_ref())
+        .filter_map(|pod| {
+            super::pod_case::condition(pod, "Ready")?
+                .last_transition_time
+                .as_ref()
+        })
         .map(|time| time.0)
         .max();
     let mut sighting = Sighting::on(
@@ -235,7 +346,7 @@ fn not_ready(case: &Case<'_>, service: &Service, selector: &Labels, pods: &[&Pod
         Severity::Critical,
         namespace,
         ObjectRef::new("Service", name),
-        format!("None of {} is ready: Service {name} has nobody to send traffic to", counted(alive.len(), "selected pod")),
+        format!("No pod is ready of the {} that its selector matches: Service {name} has nobody to send traffic to", alive.len()),
     )
     .since(since)
     .says(Source::Spec, &format!("selector: {}", written(selector)))
@@ -245,7 +356,9 @@ fn not_ready(case: &Case<'_>, service: &Service, selector: &Labels, pods: &[&Pod
     sighting = sighting.counts(count, count);
     for pod in alive {
         sighting = sighting.depends_on(case.owners.of_pod(pod));
-        if let Some(ready) = super::pod_case::condition(pod, "Ready").filter(|_| sighting.evidence.len() < 4) {
+        if let Some(ready) =
+            super::pod_case::condition(pod, "Ready").filter(|_| sighting.evidence.len() < 4)
+        {
             let text = format!(
                 "{}: Ready {}: {}: {}",
                 names(&pod.metadata).1,
@@ -262,27 +375,57 @@ fn not_ready(case: &Case<'_>, service: &Service, selector: &Labels, pods: &[&Pod
 /// How long a pod may take to become ready, by the delays of its own readiness and startup probes (seconds).
 fn start_grace(pod: &Pod) -> i64 {
     let delay = |container: &Container| {
-        let readiness = container.readiness_probe.as_ref().and_then(|probe| probe.initial_delay_seconds).unwrap_or(0);
+        let readiness = container
+            .readiness_probe
+            .as_ref()
+            .and_then(|probe| probe.initial_delay_seconds)
+            .unwrap_or(0);
         let startup = container.startup_probe.as_ref().map_or(0, |probe| {
-            probe.initial_delay_seconds.unwrap_or(0) + probe.period_seconds.unwrap_or(10).saturating_mul(probe.failure_threshold.unwrap_or(3))
+            probe.initial_delay_seconds.unwrap_or(0)
+                + probe
+                    .period_seconds
+                    .unwrap_or(10)
+                    .saturating_mul(probe.failure_threshold.unwrap_or(3))
         });
         i64::from(readiness.max(0)) + i64::from(startup.max(0))
     };
-    let slowest = pod.spec.iter().flat_map(|spec| &spec.containers).map(delay).max().unwrap_or(0);
+    let slowest = pod
+        .spec
+        .iter()
+        .flat_map(|spec| &spec.containers)
+        .map(delay)
+        .max()
+        .unwrap_or(0);
     START.max(slowest + 30)
 }
 
 /// A target port that is on no container. A number is only ever declared for information, so it counts as missing only where every
 /// container declares its ports and none of its probes uses that number.
-fn port_mismatch(service: &Service, spec: &ServiceSpec, behind: &[Workload<'_>], pods: &[&Pod]) -> Option<Sighting> {
+fn port_mismatch(
+    service: &Service,
+    spec: &ServiceSpec,
+    behind: &[Workload<'_>],
+    pods: &[&Pod],
+) -> Option<Sighting> {
     let (namespace, name) = names(&service.metadata);
-    let alive: Vec<&PodSpec> = pods.iter().filter(|pod| !is_over(pod)).filter_map(|pod| pod.spec.as_ref()).collect();
-    let specs: Vec<&PodSpec> = if alive.is_empty() { behind.iter().filter_map(|workload| workload.spec).collect() } else { alive };
+    let alive: Vec<&PodSpec> = pods
+        .iter()
+        .filter(|pod| !is_over(pod))
+        .filter_map(|pod| pod.spec.as_ref())
+        .collect();
+    let specs: Vec<&PodSpec> = if alive.is_empty() {
+        behind.iter().filter_map(|workload| workload.spec).collect()
+    } else {
+        alive
+    };
     if specs.is_empty() {
         return None;
     }
     let ports = spec.ports.as_deref().unwrap_or_default();
-    let missing: Vec<&ServicePort> = ports.iter().filter(|port| specs.iter().all(|pod| lacks(pod, port))).collect();
+    let missing: Vec<&ServicePort> = ports
+        .iter()
+        .filter(|port| specs.iter().all(|pod| lacks(pod, port)))
+        .collect();
     let wrong = *missing.first()?;
     let target = target(wrong);
     let declared: Vec<String> = specs
@@ -296,8 +439,16 @@ fn port_mismatch(service: &Service, spec: &ServiceSpec, behind: &[Workload<'_>],
         .collect::<std::collections::BTreeSet<_>>()
         .into_iter()
         .collect();
-    let there = if declared.is_empty() { "they declare no ports".to_owned() } else { format!("they have {}", listed(&declared, 4)) };
-    let severity = if missing.len() == ports.len() { Severity::Critical } else { Severity::Warning };
+    let there = if declared.is_empty() {
+        "they declare no ports".to_owned()
+    } else {
+        format!("they have {}", listed(&declared, 4))
+    };
+    let severity = if missing.len() == ports.len() {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
     Some(
         Sighting::on(
             Condition::ServicePortMismatch,
@@ -335,19 +486,29 @@ fn lacks(pod: &PodSpec, port: &ServicePort) -> bool {
     let declares = |number: i32| {
         containers(pod)
             .flat_map(|container| container.ports.iter().flatten())
-            .any(|it| it.container_port == number && it.protocol.as_deref().unwrap_or("TCP") == protocol)
+            .any(|it| {
+                it.container_port == number && it.protocol.as_deref().unwrap_or("TCP") == protocol
+            })
     };
     match &port.target_port {
         Some(IntOrString::String(name)) if name.parse::<i32>().is_err() => !containers(pod)
             .flat_map(|container| container.ports.iter().flatten())
-            .any(|it| it.name.as_deref() == Some(name) && it.protocol.as_deref().unwrap_or("TCP") == protocol),
+            .any(|it| {
+                it.name.as_deref() == Some(name)
+                    && it.protocol.as_deref().unwrap_or("TCP") == protocol
+            }),
         other => {
             let number = match other {
                 Some(IntOrString::Int(number)) if *number > 0 => *number,
                 Some(IntOrString::String(text)) => text.parse().unwrap_or(port.port),
                 _ => port.port,
             };
-            let all_declare = containers(pod).all(|container| container.ports.as_ref().is_some_and(|ports| !ports.is_empty()));
+            let all_declare = containers(pod).all(|container| {
+                container
+                    .ports
+                    .as_ref()
+                    .is_some_and(|ports| !ports.is_empty())
+            });
             let is_probed = containers(pod).any(|container| probes(container, number));
             all_declare && !declares(number) && !is_probed && pod.host_network != Some(true)
         }
@@ -355,15 +516,25 @@ fn lacks(pod: &PodSpec, port: &ServicePort) -> bool {
 }
 
 fn probes(container: &Container, number: i32) -> bool {
-    [&container.readiness_probe, &container.liveness_probe, &container.startup_probe]
-        .into_iter()
-        .flatten()
-        .any(|probe| {
-            let is_it = |port: &IntOrString| matches!(port, IntOrString::Int(it) if *it == number);
-            probe.http_get.as_ref().is_some_and(|http| is_it(&http.port))
-                || probe.tcp_socket.as_ref().is_some_and(|tcp| is_it(&tcp.port))
-                || probe.grpc.as_ref().is_some_and(|grpc| grpc.port == number)
-        })
+    [
+        &container.readiness_probe,
+        &container.liveness_probe,
+        &container.startup_probe,
+    ]
+    .into_iter()
+    .flatten()
+    .any(|probe| {
+        let is_it = |port: &IntOrString| matches!(port, IntOrString::Int(it) if *it == number);
+        probe
+            .http_get
+            .as_ref()
+            .is_some_and(|http| is_it(&http.port))
+            || probe
+                .tcp_socket
+                .as_ref()
+                .is_some_and(|tcp| is_it(&tcp.port))
+            || probe.grpc.as_ref().is_some_and(|grpc| grpc.port == number)
+    })
 }
 
 fn balancer_pending(case: &Case<'_>, service: &Service) -> Option<Sighting> {
@@ -374,23 +545,46 @@ fn balancer_pending(case: &Case<'_>, service: &Service) -> Option<Sighting> {
         .as_ref()
         .and_then(|status| status.load_balancer.as_ref()?.ingress.as_ref())
         .is_some_and(|ingress| !ingress.is_empty());
-    let has_external = spec.external_ips.as_ref().is_some_and(|ips| !ips.is_empty());
-    if spec.type_.as_deref() != Some("LoadBalancer") || has_address || has_external || service.metadata.deletion_timestamp.is_some() {
+    let has_external = spec
+        .external_ips
+        .as_ref()
+        .is_some_and(|ips| !ips.is_empty());
+    if spec.type_.as_deref() != Some("LoadBalancer")
+        || has_address
+        || has_external
+        || service.metadata.deletion_timestamp.is_some()
+    {
         return None;
     }
-    let created = service.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    let created = service
+        .metadata
+        .creation_timestamp
+        .as_ref()
+        .map(|time| time.0);
     let failed = case
         .events
         .about("Service", namespace, name, service.metadata.uid.as_deref())
         .into_iter()
-        .find(|seen| seen.is_warning && (seen.reason.contains("LoadBalancer") || seen.reason.starts_with("Failed")));
+        .find(|seen| {
+            seen.is_warning
+                && (seen.reason.contains("LoadBalancer") || seen.reason.starts_with("Failed"))
+        });
     if failed.is_none() && case.is_recent(created, BALANCER_GRACE) {
         return None;
     }
     let waits = age(case.age(created));
     let (severity, cause) = match (&failed, case.is_recent(created, BALANCER_SLOW)) {
-        (Some(seen), _) => (Severity::Critical, format!("The load balancer cannot be made ({})", super::words::clause(seen.message, 160))),
-        (None, true) => (Severity::Info, "The load balancer is still being made".to_owned()),
+        (Some(seen), _) => (
+            Severity::Critical,
+            format!(
+                "The load balancer cannot be made ({})",
+                super::words::clause(seen.message, 160)
+            ),
+        ),
+        (None, true) => (
+            Severity::Info,
+            "The load balancer is still being made".to_owned(),
+        ),
         (None, false) => (
             Severity::Critical,
             match spec.load_balancer_class.as_deref() {
@@ -405,7 +599,9 @@ fn balancer_pending(case: &Case<'_>, service: &Service) -> Option<Sighting> {
             severity,
             namespace,
             ObjectRef::new("Service", name),
-            format!("{cause}: Service {name} has been waiting for its external address for {waits}"),
+            format!(
+                "{cause}: Service {name} has been waiting for its external address for {waits}"
+            ),
         )
         .since(created)
         .says(Source::Status, "loadBalancer: no ingress")

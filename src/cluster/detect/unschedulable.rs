@@ -29,7 +29,11 @@ pub(super) fn causes(message: &str) -> Vec<Cause> {
                 };
                 cause.words = format!("{}, {words}", cause.words);
             }
-            None => found.push(Cause { condition, nodes, words }),
+            None => found.push(Cause {
+                condition,
+                nodes,
+                words,
+            }),
         }
     }
     // No number means all nodes: an unbound claim stops the pod before any node is looked at.
@@ -45,7 +49,9 @@ pub(super) fn node_count(message: &str) -> Option<u32> {
 
 /// The counted parts of the sentence: `3`, `Insufficient cpu`.
 fn parts(message: &str) -> Vec<(Option<u32>, String)> {
-    let sentence = message.split_once("nodes are available:").map_or(message, |(_, causes)| causes);
+    let sentence = message
+        .split_once("nodes are available:")
+        .map_or(message, |(_, causes)| causes);
     let own = sentence
         .split_once(" preemption: ")
         .or_else(|| sentence.split_once("preemption: "))
@@ -53,10 +59,12 @@ fn parts(message: &str) -> Vec<(Option<u32>, String)> {
     let mut parts: Vec<(Option<u32>, String)> = Vec::new();
     for piece in own.split(", ") {
         let piece = piece.trim();
-        let (number, words) = piece.split_once(' ').map_or((None, piece), |(first, rest)| match first.parse::<u32>() {
-            Ok(number) => (Some(number), rest),
-            Err(_) => (None, piece),
-        });
+        let (number, words) = piece
+            .split_once(' ')
+            .map_or((None, piece), |(first, rest)| match first.parse::<u32>() {
+                Ok(number) => (Some(number), rest),
+                Err(_) => (None, piece),
+            });
         match (number, parts.last_mut()) {
             // `node(s) had taint {a: b}, that the pod didn't tolerate` is one part.
             (None, Some((_, last))) => {
@@ -75,7 +83,10 @@ fn parts(message: &str) -> Vec<(Option<u32>, String)> {
 
 fn classify(words: &str) -> Condition {
     let said = words.to_lowercase();
-    if let Some(resource) = said.split_once("insufficient ").map(|(_, rest)| rest.trim()) {
+    if let Some(resource) = said
+        .split_once("insufficient ")
+        .map(|(_, rest)| rest.trim())
+    {
         return match resource {
             "cpu" => Condition::UnschedulableCpu,
             "memory" => Condition::UnschedulableMemory,
@@ -88,11 +99,19 @@ fn classify(words: &str) -> Condition {
         (Condition::UnschedulableTooManyPods, &["too many pods"][..]),
         (
             Condition::UnschedulableCordoned,
-            &["were unschedulable", "node.kubernetes.io/unschedulable", "node is unschedulable"],
+            &[
+                "were unschedulable",
+                "node.kubernetes.io/unschedulable",
+                "node is unschedulable",
+            ],
         ),
         (
             Condition::UnschedulableVolumeZone,
-            &["volume node affinity conflict", "no available volume zone", "volume zone"],
+            &[
+                "volume node affinity conflict",
+                "no available volume zone",
+                "volume zone",
+            ],
         ),
         (
             Condition::UnschedulableUnboundClaim,
@@ -109,15 +128,32 @@ fn classify(words: &str) -> Condition {
         (Condition::UnschedulableHostPort, &["free ports"]),
         (
             Condition::UnschedulablePodAffinity,
-            &["pod affinity", "anti-affinity", "topology spread", "inter-pod affinity"],
+            &[
+                "pod affinity",
+                "anti-affinity",
+                "topology spread",
+                "inter-pod affinity",
+            ],
         ),
         (
             Condition::UnschedulableNodeAffinity,
-            &["node affinity", "node selector", "match pod's node", "requested node name", "hostname"],
+            &[
+                "node affinity",
+                "node selector",
+                "match pod's node",
+                "requested node name",
+                "hostname",
+            ],
         ),
         (
             Condition::UnschedulableResource,
-            &["max volume count", "cannot allocate all claims", "resource claim", "resourceclaim", "hugepages"],
+            &[
+                "max volume count",
+                "cannot allocate all claims",
+                "resource claim",
+                "resourceclaim",
+                "hugepages",
+            ],
         ),
     ] {
         if contains_any(&said, words) {
@@ -132,7 +168,10 @@ mod tests {
     use super::*;
 
     fn split(message: &str) -> Vec<(Condition, Option<u32>)> {
-        causes(message).into_iter().map(|cause| (cause.condition, cause.nodes)).collect()
+        causes(message)
+            .into_iter()
+            .map(|cause| (cause.condition, cause.nodes))
+            .collect()
     }
 
     #[test]
@@ -153,15 +192,25 @@ mod tests {
     #[test]
     fn older_wordings_are_understood() {
         assert_eq!(
-            split("0/4 nodes are available: 1 node(s) had taint {node-role.kubernetes.io/master: }, that the pod didn't tolerate, 3 Insufficient nvidia.com/gpu."),
-            [(Condition::UnschedulableResource, Some(3)), (Condition::UnschedulableTaint, Some(1))]
+            split(
+                "0/4 nodes are available: 1 node(s) had taint {node-role.kubernetes.io/master: }, that the pod didn't tolerate, 3 Insufficient nvidia.com/gpu."
+            ),
+            [
+                (Condition::UnschedulableResource, Some(3)),
+                (Condition::UnschedulableTaint, Some(1))
+            ]
         );
-        assert_eq!(split("0/3 nodes are available: 3 node(s) didn't match node selector."), [(Condition::UnschedulableNodeAffinity, Some(3))]);
+        assert_eq!(
+            split("0/3 nodes are available: 3 node(s) didn't match node selector."),
+            [(Condition::UnschedulableNodeAffinity, Some(3))]
+        );
     }
 
     #[test]
     fn several_taints_are_one_cause() {
-        let found = causes("0/3 nodes are available: 1 node(s) had untolerated taint {a: b}, 2 node(s) had untolerated taint(s).");
+        let found = causes(
+            "0/3 nodes are available: 1 node(s) had untolerated taint {a: b}, 2 node(s) had untolerated taint(s).",
+        );
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].nodes, Some(3));
     }
@@ -169,28 +218,85 @@ mod tests {
     #[test]
     fn every_cause_has_its_condition() {
         for (words, condition) in [
-            ("2 Insufficient ephemeral-storage", Condition::UnschedulableResource),
+            (
+                "2 Insufficient ephemeral-storage",
+                Condition::UnschedulableResource,
+            ),
             ("2 Too many pods", Condition::UnschedulableTooManyPods),
-            ("2 node(s) didn't match Pod's node affinity/selector", Condition::UnschedulableNodeAffinity),
-            ("2 node(s) didn't match pod affinity rules", Condition::UnschedulablePodAffinity),
-            ("2 node(s) didn't match pod anti-affinity rules", Condition::UnschedulablePodAffinity),
-            ("2 node(s) didn't satisfy existing pods anti-affinity rules", Condition::UnschedulablePodAffinity),
-            ("2 node(s) didn't match pod topology spread constraints (missing required label)", Condition::UnschedulablePodAffinity),
-            ("2 node(s) had volume node affinity conflict", Condition::UnschedulableVolumeZone),
-            ("2 node(s) had no available volume zone", Condition::UnschedulableVolumeZone),
-            ("pod has unbound immediate PersistentVolumeClaims", Condition::UnschedulableUnboundClaim),
-            ("persistentvolumeclaim \"data\" not found", Condition::UnschedulableUnboundClaim),
-            ("2 node(s) didn't find available persistent volumes to bind", Condition::UnschedulableUnboundClaim),
-            ("2 node(s) didn't have free ports for the requested pod ports", Condition::UnschedulableHostPort),
-            ("2 node(s) exceed max volume count", Condition::UnschedulableResource),
-            ("2 node(s) had untolerated taint {node.kubernetes.io/not-ready: }", Condition::UnschedulableTaint),
-            ("2 node(s) had untolerated taint {node.kubernetes.io/unschedulable: }", Condition::UnschedulableCordoned),
-            ("2 of something nobody has heard of", Condition::Unschedulable),
+            (
+                "2 node(s) didn't match Pod's node affinity/selector",
+                Condition::UnschedulableNodeAffinity,
+            ),
+            (
+                "2 node(s) didn't match pod affinity rules",
+                Condition::UnschedulablePodAffinity,
+            ),
+            (
+                "2 node(s) didn't match pod anti-affinity rules",
+                Condition::UnschedulablePodAffinity,
+            ),
+            (
+                "2 node(s) didn't satisfy existing pods anti-affinity rules",
+                Condition::UnschedulablePodAffinity,
+            ),
+            (
+                "2 node(s) didn't match pod topology spread constraints (missing required label)",
+                Condition::UnschedulablePodAffinity,
+            ),
+            (
+                "2 node(s) had volume node affinity conflict",
+                Condition::UnschedulableVolumeZone,
+            ),
+            (
+                "2 node(s) had no available volume zone",
+                Condition::UnschedulableVolumeZone,
+            ),
+            (
+                "pod has unbound immediate PersistentVolumeClaims",
+                Condition::UnschedulableUnboundClaim,
+            ),
+            (
+                "persistentvolumeclaim \"data\" not found",
+                Condition::UnschedulableUnboundClaim,
+            ),
+            (
+                "2 node(s) didn't find available persistent volumes to bind",
+                Condition::UnschedulableUnboundClaim,
+            ),
+            (
+                "2 node(s) didn't have free ports for the requested pod ports",
+                Condition::UnschedulableHostPort,
+            ),
+            (
+                "2 node(s) exceed max volume count",
+                Condition::UnschedulableResource,
+            ),
+            (
+                "2 node(s) had untolerated taint {node.kubernetes.io/not-ready: }",
+                Condition::UnschedulableTaint,
+            ),
+            (
+                "2 node(s) had untolerated taint {node.kubernetes.io/unschedulable: }",
+                Condition::UnschedulableCordoned,
+            ),
+            (
+                "2 of something nobody has heard of",
+                Condition::Unschedulable,
+            ),
         ] {
-            let message = format!("0/2 nodes are available: {words}. preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.");
-            assert_eq!(causes(&message).first().map(|cause| cause.condition), Some(condition), "{words}");
+            let message = format!(
+                "0/2 nodes are available: {words}. preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
+            );
+            assert_eq!(
+                causes(&message).first().map(|cause| cause.condition),
+                Some(condition),
+                "{words}"
+            );
         }
-        assert_eq!(split("no nodes available to schedule pods"), [(Condition::Unschedulable, None)]);
+        assert_eq!(
+            split("no nodes available to schedule pods"),
+            [(Condition::Unschedulable, None)]
+        );
         assert!(causes("").is_empty());
     }
 }

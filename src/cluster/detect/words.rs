@@ -41,7 +41,10 @@ pub(super) fn listed<S: AsRef<str>>(names: &[S], most: usize) -> String {
 
 /// The first sentence-like part of a long message, for use inside a summary.
 pub(super) fn clause(message: &str, limit: usize) -> String {
-    let first_line = message.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let first_line = message
+        .lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default();
     crate::cluster::redact::shortened(first_line.trim().trim_end_matches('.'), limit)
 }
 

@@ -16,8 +16,20 @@ const START: i64 = 60;
 /// All that workloads as wholes show.
 pub(super) fn sightings(case: &Case<'_>, out: &mut Vec<Sighting>) {
     out.extend(case.view.deployments.items.iter().filter_map(rollout_stuck));
-    out.extend(case.view.stateful_sets.items.iter().filter_map(|set| blocked(case, set)));
-    out.extend(case.view.daemon_sets.items.iter().filter_map(|set| unavailable(case, set)));
+    out.extend(
+        case.view
+            .stateful_sets
+            .items
+            .iter()
+            .filter_map(|set| blocked(case, set)),
+    );
+    out.extend(
+        case.view
+            .daemon_sets
+            .items
+            .iter()
+            .filter_map(|set| unavailable(case, set)),
+    );
 }
 
 fn count(number: i32) -> Option<u32> {
@@ -28,7 +40,9 @@ fn rollout_stuck(deployment: &Deployment) -> Option<Sighting> {
     let (namespace, name) = names(&deployment.metadata);
     let (spec, status) = (deployment.spec.as_ref()?, deployment.status.as_ref()?);
     let stuck = status.conditions.iter().flatten().find(|condition| {
-        condition.type_ == "Progressing" && condition.status == "False" && condition.reason.as_deref() == Some("ProgressDeadlineExceeded")
+        condition.type_ == "Progressing"
+            && condition.status == "False"
+            && condition.reason.as_deref() == Some("ProgressDeadlineExceeded")
     })?;
     let desired = spec.replicas.unwrap_or(1);
     // The controller has not seen the newest specification yet: what it said was about the one before.
@@ -36,9 +50,16 @@ fn rollout_stuck(deployment: &Deployment) -> Option<Sighting> {
     if desired == 0 || spec.paused == Some(true) || is_stale {
         return None;
     }
-    let (updated, ready) = (status.updated_replicas.unwrap_or(0), status.ready_replicas.unwrap_or(0));
+    let (updated, ready) = (
+        status.updated_replicas.unwrap_or(0),
+        status.ready_replicas.unwrap_or(0),
+    );
     let deadline = spec.progress_deadline_seconds.unwrap_or(600);
-    let severity = if ready == 0 { Severity::Critical } else { Severity::Warning };
+    let severity = if ready == 0 {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
     Some(
         Sighting::on(
             Condition::RolloutStuck,
@@ -63,7 +84,9 @@ fn pods_of<'a>(case: &Case<'a>, namespace: &str, kind: &str, name: &str) -> Vec<
     case.view
         .pods
         .in_namespace(namespace)
-        .filter(|pod| controller(&pod.metadata).is_some_and(|owner| owner.kind == kind && owner.name == name))
+        .filter(|pod| {
+            controller(&pod.metadata).is_some_and(|owner| owner.kind == kind && owner.name == name)
+        })
         .collect()
 }
 
@@ -77,7 +100,8 @@ fn is_starting(case: &Case<'_>, pod: &Pod) -> bool {
     let restarted = status
         .and_then(|status| status.container_statuses.as_ref())
         .is_some_and(|all| all.iter().any(|container| container.restart_count > 0));
-    let unschedulable = condition(pod, "PodScheduled").is_some_and(|condition| condition.status == "False");
+    let unschedulable =
+        condition(pod, "PodScheduled").is_some_and(|condition| condition.status == "False");
     case.is_recent(started, START) && !restarted && !unschedulable
 }
 
@@ -93,11 +117,17 @@ fn blocked(case: &Case<'_>, set: &StatefulSet) -> Option<Sighting> {
     let (spec, status) = (set.spec.as_ref()?, set.status.as_ref()?);
     let desired = spec.replicas.unwrap_or(1);
     let (there, ready) = (status.replicas, status.ready_replicas.unwrap_or(0));
-    if spec.pod_management_policy.as_deref() == Some("Parallel") || desired == 0 || there == 0 || ready >= there {
+    if spec.pod_management_policy.as_deref() == Some("Parallel")
+        || desired == 0
+        || there == 0
+        || ready >= there
+    {
         return None;
     }
     let waits_to_grow = there < desired;
-    let waits_to_update = status.update_revision != status.current_revision && status.updated_replicas.unwrap_or(0) < there && desired > 1;
+    let waits_to_update = status.update_revision != status.current_revision
+        && status.updated_replicas.unwrap_or(0) < there
+        && desired > 1;
     if !waits_to_grow && !waits_to_update {
         return None;
     }
@@ -109,14 +139,28 @@ fn blocked(case: &Case<'_>, set: &StatefulSet) -> Option<Sighting> {
     let first = unready.first().copied();
     let is_starting = match first {
         Some(pod) => is_starting(case, pod),
-        None => case.is_recent(set.metadata.creation_timestamp.as_ref().map(|time| time.0), START),
+        None => case.is_recent(
+            set.metadata.creation_timestamp.as_ref().map(|time| time.0),
+            START,
+        ),
     };
     if is_starting {
         return None;
     }
-    let waited_for = first.map_or_else(|| "its first pod that is not ready".to_owned(), |pod| names(&pod.metadata).1.to_owned());
-    let what = if waits_to_grow { "its further pods are not created" } else { "its update does not go on" };
-    let severity = if ready == 0 { Severity::Critical } else { Severity::Warning };
+    let waited_for = first.map_or_else(
+        || "its first pod that is not ready".to_owned(),
+        |pod| names(&pod.metadata).1.to_owned(),
+    );
+    let what = if waits_to_grow {
+        "its further pods are not created"
+    } else {
+        "its update does not go on"
+    };
+    let severity = if ready == 0 {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
     Some(
         Sighting::on(
             Condition::StatefulSetBlocked,
@@ -145,7 +189,10 @@ fn unavailable(case: &Case<'_>, set: &DaemonSet) -> Option<Sighting> {
     let status = set.status.as_ref()?;
     let (desired, ready) = (status.desired_number_scheduled, status.number_ready);
     let is_stale = status.observed_generation < set.metadata.generation;
-    let is_new = case.is_recent(set.metadata.creation_timestamp.as_ref().map(|time| time.0), START);
+    let is_new = case.is_recent(
+        set.metadata.creation_timestamp.as_ref().map(|time| time.0),
+        START,
+    );
     if ready >= desired || is_stale {
         return None;
     }
@@ -153,17 +200,30 @@ fn unavailable(case: &Case<'_>, set: &DaemonSet) -> Option<Sighting> {
         .into_iter()
         .filter(|pod| !is_ready(pod))
         .collect();
-    let all_start = !unready.is_empty() && unready.iter().all(|pod| is_starting(case, pod) || pod.metadata.deletion_timestamp.is_some());
+    let all_start = !unready.is_empty()
+        && unready
+            .iter()
+            .all(|pod| is_starting(case, pod) || pod.metadata.deletion_timestamp.is_some());
     // One pod at a time is away while an update rolls.
-    let rolls = status.updated_number_scheduled.unwrap_or(desired) < desired && desired - ready <= 1 && unready.is_empty();
+    let rolls = status.updated_number_scheduled.unwrap_or(desired) < desired
+        && desired - ready <= 1
+        && unready.is_empty();
     let nothing_known = unready.is_empty() && is_new;
     if all_start || rolls || nothing_known {
         return None;
     }
     let missing = desired - ready;
-    let severity = if ready == 0 { Severity::Critical } else { Severity::Warning };
+    let severity = if ready == 0 {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
     let not_there = desired - status.current_number_scheduled;
-    let detail = if not_there > 0 { format!(", and on {not_there} there is none at all") } else { String::new() };
+    let detail = if not_there > 0 {
+        format!(", and on {not_there} there is none at all")
+    } else {
+        String::new()
+    };
     Some(
         Sighting::on(
             Condition::DaemonSetUnavailable,

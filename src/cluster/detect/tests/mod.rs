@@ -21,7 +21,11 @@ fn the(condition: Condition, view: &View) -> Finding {
     let all = found(view);
     let mut of_it = all.iter().filter(|finding| finding.condition == condition);
     let first = of_it.next();
-    assert!(first.is_some(), "{condition} is not among {:?}", conditions(view));
+    assert!(
+        first.is_some(),
+        "{condition} is not among {:?}",
+        conditions(view)
+    );
     assert!(of_it.next().is_none(), "{condition} twice: {all:#?}");
     first.unwrap().clone()
 }

@@ -10,20 +10,119 @@ use crate::cluster::view::{Listing, View};
 
 /// Field names that detectors read, so that arbitrary objects reach into their depths.
 const FIELDS: &[&str] = &[
-    "metadata", "name", "namespace", "uid", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "finalizers",
-    "ownerReferences", "labels", "annotations", "spec", "status", "phase", "reason", "message", "conditions", "type", "lastTransitionTime",
-    "containerStatuses", "initContainerStatuses", "state", "lastState", "waiting", "running", "terminated", "exitCode", "startedAt", "finishedAt",
-    "restartCount", "ready", "started", "containers", "initContainers", "nodeName", "replicas", "readyReplicas", "selector", "template", "ports",
-    "targetPort", "port", "rules", "http", "paths", "backend", "service", "used", "hard", "schedule", "suspend", "lastScheduleTime", "involvedObject",
-    "kind", "count", "lastTimestamp", "eventTime", "series", "volumes", "persistentVolumeClaim", "claimName", "desiredNumberScheduled", "numberReady",
-    "expectedPods", "disruptionsAllowed", "startTime", "storageClassName", "volumeName", "matchLabels", "maxReplicas", "scaleTargetRef",
+    "metadata",
+    "name",
+    "namespace",
+    "uid",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "finalizers",
+    "ownerReferences",
+    "labels",
+    "annotations",
+    "spec",
+    "status",
+    "phase",
+    "reason",
+    "message",
+    "conditions",
+    "type",
+    "lastTransitionTime",
+    "containerStatuses",
+    "initContainerStatuses",
+    "state",
+    "lastState",
+    "waiting",
+    "running",
+    "terminated",
+    "exitCode",
+    "startedAt",
+    "finishedAt",
+    "restartCount",
+    "ready",
+    "started",
+    "containers",
+    "initContainers",
+    "nodeName",
+    "replicas",
+    "readyReplicas",
+    "selector",
+    "template",
+    "ports",
+    "targetPort",
+    "port",
+    "rules",
+    "http",
+    "paths",
+    "backend",
+    "service",
+    "used",
+    "hard",
+    "schedule",
+    "suspend",
+    "lastScheduleTime",
+    "involvedObject",
+    "kind",
+    "count",
+    "lastTimestamp",
+    "eventTime",
+    "series",
+    "volumes",
+    "persistentVolumeClaim",
+    "claimName",
+    "desiredNumberScheduled",
+    "numberReady",
+    "expectedPods",
+    "disruptionsAllowed",
+    "startTime",
+    "storageClassName",
+    "volumeName",
+    "matchLabels",
+    "maxReplicas",
+    "scaleTargetRef",
 ];
 
 const WORDS: &[&str] = &[
-    "", "web", "shop", "True", "False", "Unknown", "Ready", "Pending", "Running", "Failed", "Lost", "Released", "Pod", "ReplicaSet", "Job", "CrashLoopBackOff",
-    "ImagePullBackOff", "OOMKilled", "Evicted", "Unschedulable", "PodScheduled", "Progressing", "ProgressDeadlineExceeded", "FailedCreate", "Unhealthy",
-    "0/3 nodes are available: 3 Insufficient cpu.", "Liveness probe failed: x", "2026-11-25T08:00:00Z", "*/5 * * * *", "LoadBalancer", "ä\u{1b}[31m",
-    "spec.containers{", "couldn't find key ", "exceeded quota: ", "failed quota: ", "violates PodSecurity", "denied the request: ", "is forbidden: ",
+    "",
+    "web",
+    "shop",
+    "True",
+    "False",
+    "Unknown",
+    "Ready",
+    "Pending",
+    "Running",
+    "Failed",
+    "Lost",
+    "Released",
+    "Pod",
+    "ReplicaSet",
+    "Job",
+    "CrashLoopBackOff",
+    "ImagePullBackOff",
+    "OOMKilled",
+    "Evicted",
+    "Unschedulable",
+    "PodScheduled",
+    "Progressing",
+    "ProgressDeadlineExceeded",
+    "FailedCreate",
+    "Unhealthy",
+    "0/3 nodes are available: 3 Insufficient cpu.",
+    "Liveness probe failed: x",
+    "2026-11-25T08:00:00Z",
+    "*/5 * * * *",
+    "LoadBalancer",
+    "ä\u{1b}[31m",
+    "spec.containers{",
+    "couldn't find key ",
+    "exceeded quota: ",
+    "failed quota: ",
+    "violates PodSecurity",
+    "denied the request: ",
+    "is forbidden: ",
 ];
 
 fn value() -> impl Strategy<Value = Value> {
@@ -36,8 +135,14 @@ fn value() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(6, 60, 6, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
-            prop::collection::vec((prop::sample::select(FIELDS), inner), 0..7)
-                .prop_map(|pairs| Value::Object(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Map<_, _>>())),
+            prop::collection::vec((prop::sample::select(FIELDS), inner), 0..7).prop_map(|pairs| {
+                Value::Object(
+                    pairs
+                        .into_iter()
+                        .map(|(key, value)| (key.to_owned(), value))
+                        .collect::<Map<_, _>>(),
+                )
+            }),
         ]
     })
 }
@@ -90,7 +195,12 @@ fn damage(value: &mut Value, path: &[usize], by: Option<&Value>) {
     }
 }
 
-fn listing<T: DeserializeOwned + k8s_openapi::Metadata<Ty = k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta>>(values: &[Value]) -> Listing<T> {
+fn listing<
+    T: DeserializeOwned
+        + k8s_openapi::Metadata<Ty = k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta>,
+>(
+    values: &[Value],
+) -> Listing<T> {
     Listing::all(values.iter().filter_map(read).collect())
 }
 
@@ -154,5 +264,11 @@ proptest! {
 
 #[test]
 fn empty_objects_show_nothing() {
-    assert!(found(&view(&[json!({}), json!({"metadata": null, "spec": null, "status": null})])).is_empty());
+    assert!(
+        found(&view(&[
+            json!({}),
+            json!({"metadata": null, "spec": null, "status": null})
+        ]))
+        .is_empty()
+    );
 }

@@ -22,29 +22,71 @@ fn pending(message: &str) -> Value {
 fn each_cause_of_the_sentence_is_a_finding_and_the_smaller_ones_are_folded() {
     let message = "0/5 nodes are available: 1 node(s) had untolerated taint(s), 4 Insufficient cpu. preemption: 0/5 nodes are available: 5 Preemption is not helpful for scheduling.";
     let view = pods(vec![pending(message)], vec![]);
-    only(&view, &[Condition::UnschedulableCpu, Condition::UnschedulableTaint]);
+    only(
+        &view,
+        &[Condition::UnschedulableCpu, Condition::UnschedulableTaint],
+    );
     let cpu = the(Condition::UnschedulableCpu, &view);
-    assert_eq!(cpu.summary, "Not enough unrequested CPU on 4 of 5 nodes (Insufficient cpu): web waits for a node");
+    assert_eq!(
+        cpu.summary,
+        "Not enough unrequested CPU on 4 of 5 nodes (Insufficient cpu): web waits for a node"
+    );
     assert_eq!((cpu.severity, cpu.cause), (Severity::Critical, None));
-    assert_eq!(the(Condition::UnschedulableTaint, &view).cause.unwrap().condition, Condition::UnschedulableCpu);
+    assert_eq!(
+        the(Condition::UnschedulableTaint, &view)
+            .cause
+            .unwrap()
+            .condition,
+        Condition::UnschedulableCpu
+    );
 }
 
 #[test]
 fn every_scheduling_condition_is_found_on_a_pod() {
     for (words, condition) in [
         ("3 Insufficient memory", Condition::UnschedulableMemory),
-        ("3 Insufficient nvidia.com/gpu", Condition::UnschedulableResource),
-        ("3 node(s) had untolerated taint {dedicated: gpu}", Condition::UnschedulableTaint),
-        ("3 node(s) didn't match Pod's node affinity/selector", Condition::UnschedulableNodeAffinity),
-        ("3 node(s) didn't match pod anti-affinity rules", Condition::UnschedulablePodAffinity),
-        ("3 node(s) were unschedulable", Condition::UnschedulableCordoned),
+        (
+            "3 Insufficient nvidia.com/gpu",
+            Condition::UnschedulableResource,
+        ),
+        (
+            "3 node(s) had untolerated taint {dedicated: gpu}",
+            Condition::UnschedulableTaint,
+        ),
+        (
+            "3 node(s) didn't match Pod's node affinity/selector",
+            Condition::UnschedulableNodeAffinity,
+        ),
+        (
+            "3 node(s) didn't match pod anti-affinity rules",
+            Condition::UnschedulablePodAffinity,
+        ),
+        (
+            "3 node(s) were unschedulable",
+            Condition::UnschedulableCordoned,
+        ),
         ("3 Too many pods", Condition::UnschedulableTooManyPods),
-        ("3 node(s) had volume node affinity conflict", Condition::UnschedulableVolumeZone),
-        ("pod has unbound immediate PersistentVolumeClaims", Condition::UnschedulableUnboundClaim),
-        ("3 node(s) didn't have free ports for the requested pod ports", Condition::UnschedulableHostPort),
+        (
+            "3 node(s) had volume node affinity conflict",
+            Condition::UnschedulableVolumeZone,
+        ),
+        (
+            "pod has unbound immediate PersistentVolumeClaims",
+            Condition::UnschedulableUnboundClaim,
+        ),
+        (
+            "3 node(s) didn't have free ports for the requested pod ports",
+            Condition::UnschedulableHostPort,
+        ),
         ("3 node(s) are odd", Condition::Unschedulable),
     ] {
-        only(&pods(vec![pending(&format!("0/3 nodes are available: {words}."))], vec![]), &[condition]);
+        only(
+            &pods(
+                vec![pending(&format!("0/3 nodes are available: {words}."))],
+                vec![],
+            ),
+            &[condition],
+        );
     }
 }
 
@@ -67,19 +109,29 @@ fn a_scheduling_gate_is_for_information() {
     );
     let view = pods(vec![it], vec![]);
     only(&view, &[Condition::SchedulingGated]);
-    assert_eq!(the(Condition::SchedulingGated, &view).severity, Severity::Info);
+    assert_eq!(
+        the(Condition::SchedulingGated, &view).severity,
+        Severity::Info
+    );
 }
 
 #[test]
 fn a_pod_that_no_scheduler_looked_at_is_found_and_a_new_one_is_well() {
     let created = |seconds| {
-        let mut it = pod(&json!({"nodeName": null, "schedulerName": "lost"}), &json!({"phase": "Pending", "conditions": null, "startTime": null}));
+        let mut it = pod(
+            &json!({"nodeName": null, "schedulerName": "lost"}),
+            &json!({"phase": "Pending", "conditions": null, "startTime": null}),
+        );
         it["metadata"]["creationTimestamp"] = json!(ago(seconds));
         it
     };
     let view = pods(vec![created(600)], vec![]);
     only(&view, &[Condition::Unschedulable]);
-    assert!(the(Condition::Unschedulable, &view).summary.contains("scheduler name lost"));
+    assert!(
+        the(Condition::Unschedulable, &view)
+            .summary
+            .contains("scheduler name lost")
+    );
     well(&pods(vec![created(10)], vec![]));
 }
 
@@ -90,6 +142,13 @@ fn a_scheduled_pod_is_not_called_unschedulable_by_an_old_event() {
         &json!({"containerStatuses": [{"name": "app", "ready": true, "started": true, "restartCount": 0, "image": "", "imageID": "", "state": {"running": {"startedAt": ago(60)}}}]}),
     );
     it["status"]["conditions"] = json!([{"type": "Ready", "status": "True"}]);
-    let old = crate::cluster::detect::fixtures::event("Pod", "web", "FailedScheduling", "0/3 nodes are available: 3 Insufficient cpu.", 3, 120);
+    let old = crate::cluster::detect::fixtures::event(
+        "Pod",
+        "web",
+        "FailedScheduling",
+        "0/3 nodes are available: 3 Insufficient cpu.",
+        3,
+        120,
+    );
     well(&pods(vec![it], vec![old]));
 }

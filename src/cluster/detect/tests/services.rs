@@ -28,21 +28,33 @@ fn backend(ready: &str, spec: &Value) -> Value {
 }
 
 fn with(services: Vec<Value>, backends: Vec<Value>) -> View {
-    View { services: all(services), ..pods(backends, vec![]) }
+    View {
+        services: all(services),
+        ..pods(backends, vec![])
+    }
 }
 
 #[test]
 fn a_selector_that_matches_nothing_is_found() {
-    let view = with(vec![service(&json!({"selector": {"app": "wbe"}}))], vec![backend("True", &json!({}))]);
+    let view = with(
+        vec![service(&json!({"selector": {"app": "wbe"}}))],
+        vec![backend("True", &json!({}))],
+    );
     only(&view, &[Condition::ServiceWithoutEndpoints]);
-    assert_eq!(the(Condition::ServiceWithoutEndpoints, &view).summary, "The selector app=wbe matches no pod: Service web has no endpoints");
+    assert_eq!(
+        the(Condition::ServiceWithoutEndpoints, &view).summary,
+        "The selector app=wbe matches no pod: Service web has no endpoints"
+    );
 }
 
 #[test]
 fn a_selector_that_matches_only_completed_pods_is_without_endpoints() {
     let mut done = backend("False", &json!({}));
     done["status"]["phase"] = json!("Succeeded");
-    only(&with(vec![service(&json!({}))], vec![done]), &[Condition::ServiceWithoutEndpoints]);
+    only(
+        &with(vec![service(&json!({}))], vec![done]),
+        &[Condition::ServiceWithoutEndpoints],
+    );
 }
 
 #[test]
@@ -62,9 +74,15 @@ fn nothing_is_said_of_a_service_whose_pods_were_not_read() {
 
 #[test]
 fn a_service_whose_pods_are_not_ready_is_found_and_a_served_one_is_well() {
-    let view = with(vec![service(&json!({}))], vec![backend("False", &json!({}))]);
+    let view = with(
+        vec![service(&json!({}))],
+        vec![backend("False", &json!({}))],
+    );
     only(&view, &[Condition::ServicePodsNotReady]);
-    well(&with(vec![service(&json!({}))], vec![backend("True", &json!({}))]));
+    well(&with(
+        vec![service(&json!({}))],
+        vec![backend("True", &json!({}))],
+    ));
 }
 
 #[test]
@@ -72,7 +90,10 @@ fn a_service_whose_pods_are_only_starting_and_one_that_publishes_them_anyway_are
     let mut young = backend("False", &json!({}));
     young["status"]["startTime"] = json!(ago(10));
     well(&with(vec![service(&json!({}))], vec![young]));
-    well(&with(vec![service(&json!({"publishNotReadyAddresses": true}))], vec![backend("False", &json!({}))]));
+    well(&with(
+        vec![service(&json!({"publishNotReadyAddresses": true}))],
+        vec![backend("False", &json!({}))],
+    ));
 }
 
 #[test]
@@ -83,7 +104,10 @@ fn a_service_without_ready_pods_is_folded_under_their_crash() {
     let view = with(vec![service(&json!({}))], vec![crashing]);
     let finding = the(Condition::ServicePodsNotReady, &view);
     assert_eq!(finding.owner, ObjectRef::new("Service", "web"));
-    assert_eq!(finding.cause.unwrap().condition, Condition::CrashLoopBackOff);
+    assert_eq!(
+        finding.cause.unwrap().condition,
+        Condition::CrashLoopBackOff
+    );
 }
 
 #[test]
@@ -95,7 +119,11 @@ fn a_service_of_a_workload_at_zero_is_for_information() {
     })]);
     let finding = the(Condition::ServiceWithoutEndpoints, &view);
     assert_eq!(finding.severity, Severity::Info);
-    assert!(finding.summary.starts_with("Scaled to zero is Deployment web"));
+    assert!(
+        finding
+            .summary
+            .starts_with("Scaled to zero is Deployment web")
+    );
 }
 
 #[test]
@@ -103,16 +131,27 @@ fn target_ports_that_are_not_there_are_found_by_name_and_by_number() {
     let named = service(&json!({"ports": [{"port": 80, "targetPort": "web"}]}));
     let numbered = service(&json!({"ports": [{"port": 80, "targetPort": 9090}]}));
     for wrong in [named, numbered] {
-        only(&with(vec![wrong], vec![backend("True", &json!({}))]), &[Condition::ServicePortMismatch]);
+        only(
+            &with(vec![wrong], vec![backend("True", &json!({}))]),
+            &[Condition::ServicePortMismatch],
+        );
     }
 }
 
 #[test]
 fn a_named_port_that_is_there_and_pods_that_declare_no_ports_are_well() {
-    well(&with(vec![service(&json!({"ports": [{"port": 80, "targetPort": "http"}]}))], vec![backend("True", &json!({}))]));
+    well(&with(
+        vec![service(
+            &json!({"ports": [{"port": 80, "targetPort": "http"}]}),
+        )],
+        vec![backend("True", &json!({}))],
+    ));
     let undeclared = backend("True", &json!({"containers": [{"name": "app"}]}));
     well(&with(vec![service(&json!({}))], vec![undeclared]));
-    let probed = backend("True", &json!({"containers": [{"name": "app", "ports": [{"containerPort": 9100}], "readinessProbe": {"httpGet": {"port": 8080}}}]}));
+    let probed = backend(
+        "True",
+        &json!({"containers": [{"name": "app", "ports": [{"containerPort": 9100}], "readinessProbe": {"httpGet": {"port": 8080}}}]}),
+    );
     well(&with(vec![service(&json!({}))], vec![probed]));
 }
 
@@ -124,11 +163,25 @@ fn a_load_balancer_without_address_is_found_and_a_new_one_is_well() {
         it["spec"].as_object_mut().unwrap().remove("selector");
         it
     };
-    only(&with(vec![balancer(900)], vec![]), &[Condition::LoadBalancerPending]);
+    only(
+        &with(vec![balancer(900)], vec![]),
+        &[Condition::LoadBalancerPending],
+    );
     well(&with(vec![balancer(10)], vec![]));
     let mut failing = with(vec![balancer(10)], vec![]);
-    failing.events = vec![object(event("Service", "web", "SyncLoadBalancerFailed", "Error syncing load balancer: no subnets", 2, 5))];
-    assert!(the(Condition::LoadBalancerPending, &failing).summary.contains("no subnets"));
+    failing.events = vec![object(event(
+        "Service",
+        "web",
+        "SyncLoadBalancerFailed",
+        "Error syncing load balancer: no subnets",
+        2,
+        5,
+    ))];
+    assert!(
+        the(Condition::LoadBalancerPending, &failing)
+            .summary
+            .contains("no subnets")
+    );
     let mut served = balancer(900);
     served["status"] = json!({"loadBalancer": {"ingress": [{"hostname": "lb.example.com"}]}});
     well(&with(vec![served], vec![]));
@@ -141,7 +194,12 @@ fn ingress(spec: &Value) -> View {
             {"path": "/", "pathType": "Prefix", "backend": {"service": {"name": "web", "port": {"number": 80}}}}]}}]}
     });
     merge(&mut it["spec"], spec);
-    let mut view = with(vec![service(&json!({"ports": [{"port": 80, "name": "http", "targetPort": 8080}]}))], vec![backend("True", &json!({}))]);
+    let mut view = with(
+        vec![service(
+            &json!({"ports": [{"port": 80, "name": "http", "targetPort": 8080}]}),
+        )],
+        vec![backend("True", &json!({}))],
+    );
     view.ingresses = all(vec![it]);
     view.ingress_classes = all(vec![json!({"metadata": {"name": "nginx"}})]);
     view
@@ -154,14 +212,22 @@ fn an_ingress_with_class_and_backend_is_well() {
 
 #[test]
 fn an_ingress_class_that_does_not_exist_is_found() {
-    only(&ingress(&json!({"ingressClassName": "ngnix"})), &[Condition::IngressClassMissing]);
-    only(&ingress(&json!({"ingressClassName": null})), &[Condition::IngressClassMissing]);
+    only(
+        &ingress(&json!({"ingressClassName": "ngnix"})),
+        &[Condition::IngressClassMissing],
+    );
+    only(
+        &ingress(&json!({"ingressClassName": null})),
+        &[Condition::IngressClassMissing],
+    );
 }
 
 #[test]
 fn an_ingress_without_class_is_well_where_there_is_a_default_or_nothing_is_known_of_classes() {
     let mut view = ingress(&json!({"ingressClassName": null}));
-    view.ingress_classes = all(vec![json!({"metadata": {"name": "nginx", "annotations": {"ingressclass.kubernetes.io/is-default-class": "true"}}})]);
+    view.ingress_classes = all(vec![
+        json!({"metadata": {"name": "nginx", "annotations": {"ingressclass.kubernetes.io/is-default-class": "true"}}}),
+    ]);
     well(&view);
     view.ingress_classes = crate::cluster::view::Listing::default();
     well(&view);
@@ -169,7 +235,11 @@ fn an_ingress_without_class_is_well_where_there_is_a_default_or_nothing_is_known
 
 #[test]
 fn an_ingress_backend_that_is_not_there_is_found_by_service_number_and_name() {
-    for (name, port) in [("wbe", json!({"number": 80})), ("web", json!({"number": 81})), ("web", json!({"name": "https"}))] {
+    for (name, port) in [
+        ("wbe", json!({"number": 80})),
+        ("web", json!({"number": 81})),
+        ("web", json!({"name": "https"})),
+    ] {
         let rules = json!({"rules": [{"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": {"service": {"name": name, "port": port}}}]}}]});
         only(&ingress(&rules), &[Condition::IngressBackendMissing]);
     }

@@ -17,7 +17,10 @@ fn deployment(status: &Value) -> Value {
 }
 
 fn with_deployment(status: &Value) -> View {
-    View { deployments: all(vec![deployment(status)]), ..View::default() }
+    View {
+        deployments: all(vec![deployment(status)]),
+        ..View::default()
+    }
 }
 
 fn deadline_exceeded() -> Value {
@@ -32,20 +35,29 @@ fn a_rollout_past_its_deadline_is_stuck() {
     only(&view, &[Condition::RolloutStuck]);
     let finding = the(Condition::RolloutStuck, &view);
     assert_eq!(finding.severity, Severity::Warning);
-    assert!(finding.summary.starts_with("No progress within 600s: 1 of 3 pods of Deployment web are updated"));
+    assert!(
+        finding
+            .summary
+            .starts_with("No progress within 600s: 1 of 3 pods of Deployment web are updated")
+    );
 }
 
 #[test]
 fn a_rollout_in_progress_a_stale_status_and_a_deployment_at_zero_are_well() {
-    well(&with_deployment(&json!({"observedGeneration": 3, "replicas": 4, "readyReplicas": 2, "updatedReplicas": 1, "conditions": [
-        {"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated"}
-    ]})));
+    well(&with_deployment(
+        &json!({"observedGeneration": 3, "replicas": 4, "readyReplicas": 2, "updatedReplicas": 1, "conditions": [
+            {"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated"}
+        ]}),
+    ));
     let mut stale = deadline_exceeded();
     stale["observedGeneration"] = json!(2);
     well(&with_deployment(&stale));
     let mut zero = deployment(&json!({"observedGeneration": 3}));
     zero["spec"]["replicas"] = json!(0);
-    well(&View { deployments: all(vec![zero]), ..View::default() });
+    well(&View {
+        deployments: all(vec![zero]),
+        ..View::default()
+    });
 }
 
 fn refused(message: &str) -> Value {
@@ -57,11 +69,26 @@ fn refused(message: &str) -> Value {
 #[test]
 fn each_refusal_of_pods_has_its_condition() {
     for (message, condition) in [
-        ("pods \"web-1\" is forbidden: exceeded quota: compute, requested: pods=1, used: pods=5, limited: pods=5", Condition::QuotaExceeded),
-        ("pods \"web-1\" is forbidden: violates PodSecurity \"restricted:latest\": runAsNonRoot != true", Condition::PodSecurityViolation),
-        ("admission webhook \"policy.example.com\" denied the request: no latest tags", Condition::AdmissionDenied),
-        ("Internal error occurred: failed calling webhook \"policy.example.com\": no endpoints available", Condition::WebhookUnreachable),
-        ("pods \"web-1\" is forbidden: error looking up service account shop/web: serviceaccount \"web\" not found", Condition::PodCreationFailed),
+        (
+            "pods \"web-1\" is forbidden: exceeded quota: compute, requested: pods=1, used: pods=5, limited: pods=5",
+            Condition::QuotaExceeded,
+        ),
+        (
+            "pods \"web-1\" is forbidden: violates PodSecurity \"restricted:latest\": runAsNonRoot != true",
+            Condition::PodSecurityViolation,
+        ),
+        (
+            "admission webhook \"policy.example.com\" denied the request: no latest tags",
+            Condition::AdmissionDenied,
+        ),
+        (
+            "Internal error occurred: failed calling webhook \"policy.example.com\": no endpoints available",
+            Condition::WebhookUnreachable,
+        ),
+        (
+            "pods \"web-1\" is forbidden: error looking up service account shop/web: serviceaccount \"web\" not found",
+            Condition::PodCreationFailed,
+        ),
     ] {
         let view = with_deployment(&refused(message));
         only(&view, &[condition]);
@@ -73,16 +100,35 @@ fn each_refusal_of_pods_has_its_condition() {
 #[test]
 fn a_refusal_is_read_from_the_replica_sets_event_too() {
     let mut view = with_deployment(&json!({"observedGeneration": 3, "replicas": 0}));
-    view.events = vec![object(event("ReplicaSet", "web-7899d5c6b8", "FailedCreate", "Error creating: pods \"x\" is forbidden: exceeded quota: compute, requested: pods=1", 3, 30))];
+    view.events = vec![object(event(
+        "ReplicaSet",
+        "web-7899d5c6b8",
+        "FailedCreate",
+        "Error creating: pods \"x\" is forbidden: exceeded quota: compute, requested: pods=1",
+        3,
+        30,
+    ))];
     let finding = the(Condition::QuotaExceeded, &view);
     assert_eq!(finding.owner, ObjectRef::new("Deployment", "web"));
-    assert_eq!(finding.objects, [ObjectRef::new("ReplicaSet", "web-7899d5c6b8")]);
+    assert_eq!(
+        finding.objects,
+        [ObjectRef::new("ReplicaSet", "web-7899d5c6b8")]
+    );
 }
 
 #[test]
 fn an_old_refusal_of_a_deployment_that_has_all_its_pods_is_well() {
-    let mut view = with_deployment(&json!({"observedGeneration": 3, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 3}));
-    view.events = vec![object(event("ReplicaSet", "web-7899d5c6b8", "FailedCreate", "exceeded quota: compute, requested: pods=1", 3, 300))];
+    let mut view = with_deployment(
+        &json!({"observedGeneration": 3, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 3}),
+    );
+    view.events = vec![object(event(
+        "ReplicaSet",
+        "web-7899d5c6b8",
+        "FailedCreate",
+        "exceeded quota: compute, requested: pods=1",
+        3,
+        300,
+    ))];
     well(&view);
 }
 
@@ -107,7 +153,11 @@ fn a_stateful_set_waits_for_its_first_pod() {
     view.stateful_sets = all(vec![stateful_set(&json!({}))]);
     only(&view, &[Condition::StatefulSetBlocked]);
     let finding = the(Condition::StatefulSetBlocked, &view);
-    assert!(finding.summary.starts_with("Waits for db-0 to become ready: 0 of 3"));
+    assert!(
+        finding
+            .summary
+            .starts_with("Waits for db-0 to become ready: 0 of 3")
+    );
 }
 
 #[test]
@@ -117,9 +167,14 @@ fn a_parallel_a_starting_and_a_whole_stateful_set_are_well() {
     let mut starting = stateful_set(&json!({}));
     starting["metadata"]["creationTimestamp"] = json!(ago(20));
     let whole = stateful_set(&json!({"replicas": 3, "readyReplicas": 3}));
-    let held_back_by_partition = stateful_set(&json!({"replicas": 3, "readyReplicas": 3, "updateRevision": "b", "updatedReplicas": 1}));
+    let held_back_by_partition = stateful_set(
+        &json!({"replicas": 3, "readyReplicas": 3, "updateRevision": "b", "updatedReplicas": 1}),
+    );
     for set in [parallel, starting, whole, held_back_by_partition] {
-        well(&View { stateful_sets: all(vec![set]), ..View::default() });
+        well(&View {
+            stateful_sets: all(vec![set]),
+            ..View::default()
+        });
     }
 }
 
@@ -130,7 +185,10 @@ fn daemon_set(status: &Value) -> View {
         "status": {"observedGeneration": 1, "desiredNumberScheduled": 5, "currentNumberScheduled": 5, "updatedNumberScheduled": 5, "numberReady": 5, "numberMisscheduled": 0}
     });
     merge(&mut set["status"], status);
-    View { daemon_sets: all(vec![set]), ..View::default() }
+    View {
+        daemon_sets: all(vec![set]),
+        ..View::default()
+    }
 }
 
 #[test]
@@ -142,8 +200,12 @@ fn a_daemon_set_that_is_not_ready_everywhere_is_found() {
 
 #[test]
 fn a_daemon_set_without_nodes_and_one_that_rolls_are_well() {
-    well(&daemon_set(&json!({"desiredNumberScheduled": 0, "currentNumberScheduled": 0, "numberReady": 0})));
-    well(&daemon_set(&json!({"numberReady": 4, "updatedNumberScheduled": 2})));
+    well(&daemon_set(
+        &json!({"desiredNumberScheduled": 0, "currentNumberScheduled": 0, "numberReady": 0}),
+    ));
+    well(&daemon_set(
+        &json!({"numberReady": 4, "updatedNumberScheduled": 2}),
+    ));
 }
 
 fn job(name: &str, condition: &Value, start: i64) -> Value {
@@ -161,11 +223,17 @@ fn job_failed() -> Value {
 
 #[test]
 fn a_failed_job_belongs_to_its_cron_job_and_says_why() {
-    let view = View { jobs: all(vec![job("report-1", &job_failed(), 900)]), ..View::default() };
+    let view = View {
+        jobs: all(vec![job("report-1", &job_failed(), 900)]),
+        ..View::default()
+    };
     only(&view, &[Condition::JobFailed]);
     let finding = the(Condition::JobFailed, &view);
     assert_eq!(finding.owner, ObjectRef::new("CronJob", "report"));
-    assert_eq!(finding.summary, "Back-off limit of 2 reached after 3 failed pods: Job report-1 has failed");
+    assert_eq!(
+        finding.summary,
+        "Back-off limit of 2 reached after 3 failed pods: Job report-1 has failed"
+    );
 }
 
 #[test]
@@ -178,13 +246,19 @@ fn a_failed_job_whose_next_run_succeeded_and_its_pods_are_well() {
             "state": {"terminated": {"exitCode": 1, "reason": "Error"}}}]}
     });
     let mut view = pods(vec![pod], vec![]);
-    view.jobs = all(vec![job("report-1", &job_failed(), 900), job("report-2", &complete, 300)]);
+    view.jobs = all(vec![
+        job("report-1", &job_failed(), 900),
+        job("report-2", &complete, 300),
+    ]);
     well(&view);
     view.jobs = all(vec![job("report-1", &complete, 900)]);
     well(&view);
     view.jobs = all(vec![job("report-1", &job_failed(), 900)]);
     only(&view, &[Condition::ContainerExited, Condition::JobFailed]);
-    assert_eq!(the(Condition::JobFailed, &view).cause.unwrap().condition, Condition::ContainerExited);
+    assert_eq!(
+        the(Condition::JobFailed, &view).cause.unwrap().condition,
+        Condition::ContainerExited
+    );
 }
 
 fn cron_job(spec: &Value, status: &Value) -> Value {
@@ -198,14 +272,23 @@ fn cron_job(spec: &Value, status: &Value) -> Value {
 }
 
 fn with_cron_job(spec: &Value, status: &Value) -> View {
-    View { cron_jobs: all(vec![cron_job(spec, status)]), ..View::default() }
+    View {
+        cron_jobs: all(vec![cron_job(spec, status)]),
+        ..View::default()
+    }
 }
 
 #[test]
 fn a_suspended_cron_job_is_for_information_and_misses_nothing() {
-    let view = with_cron_job(&json!({"suspend": true}), &json!({"lastScheduleTime": ago(80_000)}));
+    let view = with_cron_job(
+        &json!({"suspend": true}),
+        &json!({"lastScheduleTime": ago(80_000)}),
+    );
     only(&view, &[Condition::CronJobSuspended]);
-    assert_eq!(the(Condition::CronJobSuspended, &view).severity, Severity::Info);
+    assert_eq!(
+        the(Condition::CronJobSuspended, &view).severity,
+        Severity::Info
+    );
 }
 
 #[test]
@@ -215,23 +298,47 @@ fn a_cron_job_that_is_late_is_found_and_the_running_job_is_named() {
         &json!({"lastScheduleTime": ago(3600), "active": [{"kind": "Job", "name": "report-1"}]}),
     );
     only(&view, &[Condition::CronJobMissed]);
-    assert!(the(Condition::CronJobMissed, &view).summary.starts_with("Its earlier Job report-1 still runs"));
+    assert!(
+        the(Condition::CronJobMissed, &view)
+            .summary
+            .starts_with("Its earlier Job report-1 still runs")
+    );
 }
 
 #[test]
 fn a_cron_job_on_time_and_one_whose_zone_decides_are_well() {
     well(&with_cron_job(&json!({}), &json!({})));
-    well(&with_cron_job(&json!({"schedule": "0 2 * * *", "timeZone": "Asia/Tokyo"}), &json!({"lastScheduleTime": ago(90_000)})));
+    well(&with_cron_job(
+        &json!({"schedule": "0 2 * * *", "timeZone": "Asia/Tokyo"}),
+        &json!({"lastScheduleTime": ago(90_000)}),
+    ));
     let mut recovered = with_cron_job(&json!({}), &json!({}));
-    recovered.events = vec![object(event("CronJob", "report", "MissSchedule", "Missed scheduled time to start a job", 1, 1200))];
+    recovered.events = vec![object(event(
+        "CronJob",
+        "report",
+        "MissSchedule",
+        "Missed scheduled time to start a job",
+        1,
+        1200,
+    ))];
     well(&recovered);
 }
 
 #[test]
 fn a_missed_start_is_read_from_the_event() {
-    let mut view = with_cron_job(&json!({"startingDeadlineSeconds": 5}), &json!({"lastScheduleTime": ago(3600)}));
+    let mut view = with_cron_job(
+        &json!({"startingDeadlineSeconds": 5}),
+        &json!({"lastScheduleTime": ago(3600)}),
+    );
     well(&view);
-    view.events = vec![object(event("CronJob", "report", "MissSchedule", "Missed scheduled time to start a job: 2026-11-25", 1, 300))];
+    view.events = vec![object(event(
+        "CronJob",
+        "report",
+        "MissSchedule",
+        "Missed scheduled time to start a job: 2026-11-25",
+        1,
+        300,
+    ))];
     only(&view, &[Condition::CronJobMissed]);
 }
 
@@ -253,22 +360,59 @@ fn condition(type_: &str, status: &str, reason: &str, message: &str) -> Value {
 #[test]
 fn an_autoscaler_without_metrics_is_unable() {
     let said = "the HPA was unable to compute the replica count: failed to get cpu utilization: unable to get metrics for resource cpu: no metrics returned from resource metrics API";
-    let view = autoscaler(&json!([condition("ScalingActive", "False", "FailedGetResourceMetric", said)]));
+    let view = autoscaler(&json!([condition(
+        "ScalingActive",
+        "False",
+        "FailedGetResourceMetric",
+        said
+    )]));
     only(&view, &[Condition::HpaUnable]);
-    let lost = autoscaler(&json!([condition("AbleToScale", "False", "FailedGetScale", "deployments.apps \"web\" not found")]));
-    assert!(the(Condition::HpaUnable, &lost).summary.starts_with("Its target Deployment web cannot be read"));
+    let lost = autoscaler(&json!([condition(
+        "AbleToScale",
+        "False",
+        "FailedGetScale",
+        "deployments.apps \"web\" not found"
+    )]));
+    assert!(
+        the(Condition::HpaUnable, &lost)
+            .summary
+            .starts_with("Its target Deployment web cannot be read")
+    );
 }
 
 #[test]
 fn an_autoscaler_whose_target_is_at_zero_is_well() {
-    well(&autoscaler(&json!([condition("ScalingActive", "False", "ScalingDisabled", "scaling is disabled since the replica count of the target is zero")])));
+    well(&autoscaler(&json!([condition(
+        "ScalingActive",
+        "False",
+        "ScalingDisabled",
+        "scaling is disabled since the replica count of the target is zero"
+    )])));
 }
 
 #[test]
 fn an_autoscaler_that_wants_more_is_at_its_maximum_and_one_that_is_there_is_well() {
-    only(&autoscaler(&json!([condition("ScalingLimited", "True", "TooManyReplicas", "more than maximum")])), &[Condition::HpaAtMaximum]);
-    well(&autoscaler(&json!([condition("ScalingLimited", "True", "TooFewReplicas", "less than minimum")])));
-    well(&autoscaler(&json!([condition("ScalingLimited", "False", "DesiredWithinRange", "")])));
+    only(
+        &autoscaler(&json!([condition(
+            "ScalingLimited",
+            "True",
+            "TooManyReplicas",
+            "more than maximum"
+        )])),
+        &[Condition::HpaAtMaximum],
+    );
+    well(&autoscaler(&json!([condition(
+        "ScalingLimited",
+        "True",
+        "TooFewReplicas",
+        "less than minimum"
+    )])));
+    well(&autoscaler(&json!([condition(
+        "ScalingLimited",
+        "False",
+        "DesiredWithinRange",
+        ""
+    )])));
 }
 
 fn budget(status: &Value) -> View {
@@ -284,14 +428,30 @@ fn budget(status: &Value) -> View {
 
 #[test]
 fn a_budget_without_room_says_whether_its_pods_are_healthy() {
-    let healthy = budget(&json!({"observedGeneration": 1, "disruptionsAllowed": 0, "currentHealthy": 3, "desiredHealthy": 3, "expectedPods": 3}));
-    assert!(the(Condition::PdbBlocksDisruption, &healthy).summary.starts_with("All 3 pods are healthy, and minAvailable 3"));
-    let unhealthy = budget(&json!({"observedGeneration": 1, "disruptionsAllowed": 0, "currentHealthy": 1, "desiredHealthy": 3, "expectedPods": 3}));
-    assert!(the(Condition::PdbBlocksDisruption, &unhealthy).summary.starts_with("1 of 3 pods healthy and 3 needed"));
+    let healthy = budget(
+        &json!({"observedGeneration": 1, "disruptionsAllowed": 0, "currentHealthy": 3, "desiredHealthy": 3, "expectedPods": 3}),
+    );
+    assert!(
+        the(Condition::PdbBlocksDisruption, &healthy)
+            .summary
+            .starts_with("All 3 pods are healthy, and minAvailable 3")
+    );
+    let unhealthy = budget(
+        &json!({"observedGeneration": 1, "disruptionsAllowed": 0, "currentHealthy": 1, "desiredHealthy": 3, "expectedPods": 3}),
+    );
+    assert!(
+        the(Condition::PdbBlocksDisruption, &unhealthy)
+            .summary
+            .starts_with("1 of 3 pods healthy and 3 needed")
+    );
 }
 
 #[test]
 fn a_budget_with_room_or_without_pods_is_well() {
-    well(&budget(&json!({"observedGeneration": 1, "disruptionsAllowed": 1, "currentHealthy": 4, "desiredHealthy": 3, "expectedPods": 4})));
-    well(&budget(&json!({"observedGeneration": 1, "disruptionsAllowed": 0, "currentHealthy": 0, "desiredHealthy": 0, "expectedPods": 0})));
+    well(&budget(
+        &json!({"observedGeneration": 1, "disruptionsAllowed": 1, "currentHealthy": 4, "desiredHealthy": 3, "expectedPods": 4}),
+    ));
+    well(&budget(
+        &json!({"observedGeneration": 1, "disruptionsAllowed": 0, "currentHealthy": 0, "desiredHealthy": 0, "expectedPods": 0}),
+    ));
 }
