@@ -357,10 +357,10 @@ impl Gathering<'_> {
     /// Namespace and name of each pod that may be sick. Where there are many, every owner's come before any owner's second.
     fn suspects(&self, order: &Order<'_>, rows: &[(String, Row)]) -> Vec<(String, String)> {
         let nodes = &self.done.view.nodes;
-        let answering: BTreeSet<&str> = nodes
+        let silent: BTreeSet<&str> = nodes
             .items
             .iter()
-            .filter(|node| !is_silent(node))
+            .filter(|node| is_silent(node))
             .filter_map(|node| node.metadata.name.as_deref())
             .collect();
         let by_events: BTreeSet<(&str, &str)> = self
@@ -379,10 +379,7 @@ impl Gathering<'_> {
         let mut ranked: Vec<(usize, &String, &String)> = Vec::new();
         let mut seen: BTreeMap<(&String, &str), usize> = BTreeMap::new();
         for (namespace, row) in rows {
-            let on_lost_node = nodes.is_complete()
-                && !row.node.is_empty()
-                && !answering.contains(row.node.as_str())
-                && !row.is_over;
+            let on_lost_node = silent.contains(row.node.as_str()) && !row.is_over;
             let is_suspect = !row.looks_well
                 || on_lost_node
                 || by_events.contains(&(namespace.as_str(), row.name.as_str()))

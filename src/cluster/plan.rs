@@ -75,14 +75,14 @@ fn of(condition: Condition) -> &'static [Resource] {
         | Condition::UnschedulableTooManyPods
         | Condition::UnschedulableHostPort
         | Condition::SchedulingGated
-        | Condition::Unschedulable
         | Condition::Preempted
         | Condition::PodSandboxFailed
         | Condition::PodIpExhausted
         | Condition::ContainerCreatingStuck
         | Condition::Evicted
         | Condition::EphemeralStorageExceeded => &[R::Pods, R::Events],
-        Condition::UnschedulableUnboundClaim
+        Condition::Unschedulable
+        | Condition::UnschedulableUnboundClaim
         | Condition::UnschedulableVolumeZone
         | Condition::VolumeMountFailed
         | Condition::VolumeAttachFailed

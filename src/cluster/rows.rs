@@ -75,7 +75,9 @@ pub fn parse(body: &[u8]) -> Result<Vec<Row>, serde_json::Error> {
             let name = text(row, name);
             let node = text(row, node);
             let status = text(row, status);
-            let is_over = matches!(status.as_str(), "Completed" | "Succeeded");
+            // Without a restart: a container that must not end reads `Completed` between two runs.
+            let is_over = matches!(status.as_str(), "Completed" | "Succeeded")
+                && matches!(text(row, restarts).as_str(), "0" | "");
             let looks_well = is_over
                 || (status == "Running"
                     && all_ready(&text(row, ready))
@@ -170,6 +172,7 @@ mod tests {
             ("0/1", "Running", "0"),
             ("1/1", "Running", "3 (5m ago)"),
             ("1/1", "Running", "3 (3h12m ago)"),
+            ("0/1", "Completed", "4 (20s ago)"),
             ("1/1", "Running", "3"),
             ("1/1", "Terminating", "0"),
             ("0/1", "CrashLoopBackOff", "7 (2m ago)"),

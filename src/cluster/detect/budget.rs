@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::owner::names;
 use super::service::{matches, workloads};
 use super::sighting::Sighting;
-use super::words::counted;
+use super::words::{clause, counted};
 use super::{Case, commands};
 use crate::cluster::finding::{ObjectRef, Severity, Source};
 use crate::faq::condition::Condition;
@@ -31,18 +31,19 @@ fn blocks(case: &Case<'_>, budget: &PodDisruptionBudget) -> Option<Sighting> {
     let expected = status.expected_pods.unwrap_or(0);
     let is_stale = status.observed_generation < budget.metadata.generation;
     // A budget that selects no pod holds nothing back.
-    if status.disruptions_allowed.unwrap_or(0) > 0 || expected == 0 || is_stale {
+    let condition =
+        status.conditions.iter().flatten().find(|condition| {
+            condition.type_ == "DisruptionAllowed" && condition.status == "False"
+        });
+    let cannot_count = condition.filter(|condition| condition.reason == "SyncFailed");
+    let selects_nothing = expected == 0 && cannot_count.is_none();
+    if status.disruptions_allowed.unwrap_or(0) > 0 || selects_nothing || is_stale {
         return None;
     }
     let (healthy, needed) = (
         status.current_healthy.unwrap_or(0),
         status.desired_healthy.unwrap_or(0),
     );
-    let condition = status
-        .conditions
-        .iter()
-        .flatten()
-        .find(|condition| condition.type_ == "DisruptionAllowed");
     let since = condition.map(|condition| condition.last_transition_time.0);
     let has_unhealthy = healthy < expected;
     if has_unhealthy
@@ -63,7 +64,12 @@ fn blocks(case: &Case<'_>, budget: &PodDisruptionBudget) -> Option<Sighting> {
         (None, None) => "no rule".to_owned(),
     };
     let pods = counted(usize::try_from(expected).unwrap_or(0), "pod");
-    let cause = if has_unhealthy {
+    let cause = if let Some(condition) = cannot_count {
+        format!(
+            "It cannot be computed ({})",
+            clause(&condition.message, 160)
+        )
+    } else if has_unhealthy {
         format!("{healthy} of {pods} healthy and {needed} needed")
     } else {
         format!("All {pods} are healthy, and {rule} leaves none to spare")

@@ -8,7 +8,7 @@ use super::event::Seen;
 use super::owner::{controller, names};
 use super::sighting::Sighting;
 use super::words::{age, clause, counted, time};
-use super::{Case, commands, creation};
+use super::{Case, commands, refusal};
 use crate::cluster::finding::{ObjectRef, Severity, Source};
 use crate::faq::condition::Condition;
 
@@ -204,7 +204,7 @@ fn cannot_create(case: &Case<'_>, cron_job: &CronJob) -> Option<Sighting> {
         &["FailedCreate"],
     )
     .filter(|seen| seen.last > last_schedule(cron_job))?;
-    let (condition, cause) = creation::classify(seen.message);
+    let (condition, cause) = refusal::classify(seen.message);
     Some(
         Sighting::on(
             condition,

@@ -28,6 +28,7 @@ mod pod_case;
 mod probe;
 mod pull_message;
 mod quantity;
+mod refusal;
 mod scheduling;
 mod service;
 mod sighting;

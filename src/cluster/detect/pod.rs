@@ -105,6 +105,10 @@ fn ended_as_a_whole(pod: &PodCase<'_>) -> Option<Sighting> {
     if let Some(node) = pod.node() {
         sighting = sighting.command(commands::describe("Node", node, ""));
     }
+    // Its owner has replaced it: what is left is to know why.
+    if pod.standing.is_whole() {
+        sighting.severity = Severity::Info;
+    }
     let event = pod
         .events
         .iter()
@@ -160,7 +164,6 @@ fn is_silent(node: &Node) -> bool {
 
 fn lost(pod: &PodCase<'_>) -> Option<Sighting> {
     let node = pod.node()?;
-    let is_gone = pod.case.view.nodes.is_complete() && node_of(pod).is_none();
     let by_node = node_of(pod).is_some_and(is_silent);
     let by_status = pod.reason() == "NodeLost" || pod.phase() == "Unknown";
     let by_taint = pod.condition("DisruptionTarget").is_some_and(|condition| {
@@ -184,19 +187,15 @@ fn lost(pod: &PodCase<'_>) -> Option<Sighting> {
     let by_event = event.is_some()
         && node_of(pod).is_none_or(is_silent)
         && pod.case.view.nodes.items.is_empty();
-    if !(is_gone || by_node || by_status || by_taint || by_event) {
+    // A node that does not exist is no sign: the controller that collects such pods needs a moment, and deletes them.
+    if !(by_node || by_status || by_taint || by_event) {
         return None;
     }
-    let what = if is_gone {
-        "no longer exists"
-    } else {
-        "does not answer"
-    };
     Some(
         pod.sighting(
             Condition::PodNodeLost,
             format!(
-                "Node {node} {what}, so the true state of {} is not known",
+                "Node {node} does not answer, so the true state of {} is not known",
                 pod.name
             ),
         )

@@ -248,6 +248,14 @@ fn overlooked(pod: &PodCase<'_>) -> Option<Sighting> {
     {
         return None;
     }
+    // While a volume or device is being made for the node that the scheduler has chosen, it says nothing for minutes.
+    if waits_for_devices(pod) {
+        return None;
+    }
+    let claims = claims(pod.pod);
+    if !claims.is_empty() {
+        return unbound(pod, &claims);
+    }
     let scheduler = pod
         .pod
         .spec
@@ -268,4 +276,43 @@ fn overlooked(pod: &PodCase<'_>) -> Option<Sighting> {
         .event(event)
         .command(commands::describe("Pod", pod.name, pod.namespace)),
     )
+}
+
+fn waits_for_devices(pod: &PodCase<'_>) -> bool {
+    pod.pod
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.resource_claims.as_ref())
+        .is_some_and(|claims| !claims.is_empty())
+}
+
+/// A pod whose claims are known and not all bound; nothing is said of claims that were not read.
+fn unbound(pod: &PodCase<'_>, claims: &[String]) -> Option<Sighting> {
+    let phase = |name: &String| {
+        let claim = pod.case.view.claims.find(pod.namespace, name);
+        claim.map(|claim| {
+            claim
+                .status
+                .as_ref()
+                .and_then(|status| status.phase.clone())
+        })
+    };
+    let name = claims
+        .iter()
+        .find(|name| phase(name).is_some_and(|phase| phase.as_deref() != Some("Bound")))?;
+    let sighting = pod
+        .sighting(
+            Condition::UnschedulableUnboundClaim,
+            format!(
+                "Claim {name} is not bound yet: {} waits for its volume before it gets a node",
+                pod.name
+            ),
+        )
+        .since(pod.started())
+        .says(
+            Source::Spec,
+            &format!("volumes use the claims {}", claims.join(", ")),
+        )
+        .command(commands::describe("Pod", pod.name, pod.namespace));
+    Some(waits_for_claims(pod, sighting))
 }

@@ -145,13 +145,17 @@ fn served(
         .iter()
         .any(|workload| workload.standing.ready.unwrap_or(0) > 0);
     let before = out.len();
+    // Nobody connects to a headless Service: it gives names to pods, where there are any, and maps no ports.
+    let is_headless = spec.cluster_ip.as_deref() == Some("None");
     if !is_served && let Some(pods) = &pods {
-        out.extend(without_endpoints(case, service, selector, &behind, pods));
+        if !is_headless {
+            out.extend(without_endpoints(case, service, selector, &behind, pods));
+        }
         if out.len() == before && spec.publish_not_ready_addresses != Some(true) {
             out.extend(not_ready(case, service, selector, pods));
         }
     }
-    if out.len() == before {
+    if out.len() == before && !is_headless {
         out.extend(port_mismatch(
             service,
             spec,

@@ -200,7 +200,12 @@ fn pending(case: &Case<'_>, claim: &PersistentVolumeClaim) -> Option<Sighting> {
     }
     let no_class_said =
         event("FailedBinding").filter(|seen| seen.message.contains("no storage class is set"));
+    let names_a_volume = claim
+        .spec
+        .as_ref()
+        .is_some_and(|spec| spec.volume_name.is_some());
     let has_none = matches!(class, Class::NoDefault | Class::Static)
+        && !names_a_volume
         && !case
             .view
             .volumes

@@ -56,6 +56,8 @@ fn parts(message: &str) -> Vec<(Option<u32>, String)> {
         .split_once(" preemption: ")
         .or_else(|| sentence.split_once("preemption: "))
         .map_or(sentence, |(own, _)| own);
+    // What follows the first full stop is about what else was tried: `no new claims to deallocate, preemption: …` since 1.32.
+    let own = own.split(". ").next().unwrap_or_default();
     let mut parts: Vec<(Option<u32>, String)> = Vec::new();
     for piece in own.split(", ") {
         let piece = piece.trim();
@@ -204,6 +206,15 @@ mod tests {
             split("0/3 nodes are available: 3 node(s) didn't match node selector."),
             [(Condition::UnschedulableNodeAffinity, Some(3))]
         );
+    }
+
+    #[test]
+    fn what_else_was_tried_is_no_cause() {
+        let found = causes(
+            "0/1 nodes are available: 1 Insufficient memory. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.",
+        );
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].words, "Insufficient memory");
     }
 
     #[test]

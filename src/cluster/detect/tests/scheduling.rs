@@ -152,3 +152,17 @@ fn a_scheduled_pod_is_not_called_unschedulable_by_an_old_event() {
     );
     well(&pods(vec![it], vec![old]));
 }
+
+#[test]
+fn a_pod_whose_volume_is_still_being_made_is_not_said_to_be_overlooked() {
+    let waiting = pod(
+        &json!({"nodeName": null, "volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}]}),
+        &json!({"phase": "Pending", "conditions": null, "startTime": null}),
+    );
+    let mut view = pods(vec![waiting], vec![]);
+    well(&view);
+    view.claims = crate::cluster::detect::fixtures::all(vec![
+        json!({"metadata": {"namespace": "shop", "name": "data", "creationTimestamp": ago(20)}, "spec": {"storageClassName": "fast"}, "status": {"phase": "Pending"}}),
+    ]);
+    only(&view, &[Condition::UnschedulableUnboundClaim]);
+}

@@ -246,3 +246,19 @@ fn an_ingress_backend_that_is_not_there_is_found_by_service_number_and_name() {
     let named = json!({"rules": [{"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": {"service": {"name": "web", "port": {"name": "http"}}}}]}}]});
     well(&ingress(&named));
 }
+
+#[test]
+fn a_headless_service_without_pods_or_with_another_port_is_well() {
+    let headless = |spec: &Value| {
+        let mut it = service(&json!({"clusterIP": "None"}));
+        merge(&mut it["spec"], spec);
+        it
+    };
+    well(&with(vec![headless(&json!({}))], vec![]));
+    well(&with(
+        vec![headless(
+            &json!({"ports": [{"port": 80, "targetPort": 9090}]}),
+        )],
+        vec![backend("True", &json!({}))],
+    ));
+}

@@ -455,3 +455,13 @@ fn a_budget_with_room_or_without_pods_is_well() {
         &json!({"observedGeneration": 1, "disruptionsAllowed": 0, "currentHealthy": 0, "desiredHealthy": 0, "expectedPods": 0}),
     ));
 }
+
+#[test]
+fn a_budget_that_cannot_be_computed_blocks_too() {
+    let view = budget(
+        &json!({"observedGeneration": 1, "disruptionsAllowed": 0, "currentHealthy": 0, "desiredHealthy": 0, "expectedPods": 0, "conditions": [
+            {"type": "DisruptionAllowed", "status": "False", "reason": "SyncFailed", "message": "found no controllers for pod web", "lastTransitionTime": ago(300)}
+        ]}),
+    );
+    only(&view, &[Condition::PdbBlocksDisruption]);
+}
