@@ -4,19 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use k8s_openapi::Metadata;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Event, Namespace, Node, Pod};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde::Deserialize;
+use k8s_openapi::api::core::v1::{Event, Namespace, Pod};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::access::{Reach, Resource};
+use super::decode::{Items, add, extend, items};
 use super::detect;
 use super::fetch::{Answer, Ask, Read, ReadError, Reader};
+use super::pod_owner;
 use super::rows::{self, Row};
+use super::suspects::suspects;
 use super::view::{Coverage, Listing, View};
 
 /// Most pods that are read in full: each is about 10 KB, and nobody reads more in a chat.
@@ -297,7 +297,7 @@ impl Gathering<'_> {
 
     /// The pods whose rows, nodes or events look wrong, in full, and those behind Services that nothing shows to be served.
     async fn sick_pods(&mut self, order: &Order<'_>, rows: &[(String, Row)]) {
-        let mut sick = self.suspects(order, rows);
+        let mut sick = suspects(&self.done.view, rows, order.named_pod);
         self.done.pods_left_out = sick.len().saturating_sub(MAX_PODS);
         sick.truncate(MAX_PODS);
         let mut reads: Vec<Read> = sick
@@ -354,53 +354,6 @@ impl Gathering<'_> {
         self.done.view.pods = Listing::new(pods, Coverage::default());
     }
 
-    /// Namespace and name of each pod that may be sick. Where there are many, every owner's come before any owner's second.
-    fn suspects(&self, order: &Order<'_>, rows: &[(String, Row)]) -> Vec<(String, String)> {
-        let nodes = &self.done.view.nodes;
-        let silent: BTreeSet<&str> = nodes
-            .items
-            .iter()
-            .filter(|node| is_silent(node))
-            .filter_map(|node| node.metadata.name.as_deref())
-            .collect();
-        let by_events: BTreeSet<(&str, &str)> = self
-            .done
-            .view
-            .events
-            .iter()
-            .filter(|event| tells_of_a_running_pod(event))
-            .filter_map(|event| {
-                Some((
-                    event.involved_object.namespace.as_deref()?,
-                    event.involved_object.name.as_deref()?,
-                ))
-            })
-            .collect();
-        let mut ranked: Vec<(usize, &String, &String)> = Vec::new();
-        let mut seen: BTreeMap<(&String, &str), usize> = BTreeMap::new();
-        for (namespace, row) in rows {
-            let on_lost_node = silent.contains(row.node.as_str()) && !row.is_over;
-            let is_suspect = !row.looks_well
-                || on_lost_node
-                || by_events.contains(&(namespace.as_str(), row.name.as_str()))
-                || order.named_pod == Some(row.name.as_str());
-            if is_suspect {
-                let owner = row
-                    .name
-                    .rsplit_once('-')
-                    .map_or(row.name.as_str(), |(owner, _)| owner);
-                let rank = seen.entry((namespace, owner)).or_default();
-                ranked.push((*rank, namespace, &row.name));
-                *rank += 1;
-            }
-        }
-        ranked.sort();
-        ranked
-            .into_iter()
-            .map(|(_, namespace, name)| (namespace.clone(), name.clone()))
-            .collect()
-    }
-
     /// Who owns the sick pods, where no list has told, and the `ReplicaSet`s of their Deployments.
     async fn owners(&mut self, order: &Order<'_>) {
         let wanted: BTreeSet<Read> = self
@@ -409,7 +362,7 @@ impl Gathering<'_> {
             .pods
             .items
             .iter()
-            .filter_map(|pod| owner_read(pod, order))
+            .filter_map(|pod| pod_owner::owner_read(pod, order.resources))
             .collect();
         let mut reads: Vec<Read> = wanted.into_iter().take(MAX_OWNERS).collect();
         // A Job's pod is judged by what became of the Job, and of the runs after it.
@@ -419,7 +372,7 @@ impl Gathering<'_> {
             .pods
             .items
             .iter()
-            .filter(|pod| controller_kind(pod) == Some("Job"))
+            .filter(|pod| pod_owner::controller_kind(pod) == Some("Job"))
             .filter_map(|pod| pod.metadata.namespace.as_deref())
             .collect();
         for namespace in with_jobs {
@@ -436,7 +389,7 @@ impl Gathering<'_> {
         for (read, answer) in self.all(reads).await {
             self.keep_owner(&read, &answer);
         }
-        let reads = self.revisions();
+        let reads = pod_owner::revisions(&self.done.view, MAX_OWNERS);
         for (read, answer) in self.all(reads).await {
             self.keep(&read, &answer);
         }
@@ -499,73 +452,6 @@ impl Gathering<'_> {
             _ => {}
         }
     }
-
-    /// The `ReplicaSet`s of each Deployment that has sick pods or lacks some; of a sick `ReplicaSet` without a known Deployment, itself.
-    fn revisions(&self) -> Vec<Read> {
-        let view = &self.done.view;
-        let mut owners: BTreeSet<(String, String)> = BTreeSet::new();
-        let mut reads: BTreeSet<Read> = BTreeSet::new();
-        for pod in &view.pods.items {
-            let (Some(namespace), Some(set)) =
-                (pod.metadata.namespace.as_deref(), replica_set(pod))
-            else {
-                continue;
-            };
-            match deployment_of(pod).filter(|name| view.deployments.find(namespace, name).is_some())
-            {
-                Some(deployment) => {
-                    owners.insert((namespace.to_owned(), deployment));
-                }
-                None => {
-                    reads.insert(Read {
-                        resource: Resource::ReplicaSets,
-                        namespace: Some(namespace.to_owned()),
-                        ask: Ask::Get {
-                            name: set.to_owned(),
-                        },
-                    });
-                }
-            }
-        }
-        for deployment in &view.deployments.items {
-            let desired = deployment
-                .spec
-                .as_ref()
-                .map_or(0, |spec| spec.replicas.unwrap_or(1));
-            let available = deployment
-                .status
-                .as_ref()
-                .and_then(|status| status.available_replicas)
-                .unwrap_or(0);
-            if available < desired
-                && let (Some(namespace), Some(name)) =
-                    (&deployment.metadata.namespace, &deployment.metadata.name)
-            {
-                owners.insert((namespace.clone(), name.clone()));
-            }
-        }
-        for (namespace, name) in owners {
-            let labels = view
-                .deployments
-                .find(&namespace, &name)
-                .and_then(|deployment| deployment.spec.as_ref()?.selector.match_labels.as_ref())
-                .map(|labels| {
-                    labels
-                        .iter()
-                        .map(|(key, value)| format!("{key}={value}"))
-                        .collect::<Vec<_>>()
-                        .join(",")
-                });
-            if let Some(labels) = labels.filter(|labels| !labels.is_empty()) {
-                reads.insert(Read {
-                    resource: Resource::ReplicaSets,
-                    namespace: Some(namespace),
-                    ask: Ask::Selected { labels, limit: 20 },
-                });
-            }
-        }
-        reads.into_iter().take(MAX_OWNERS).collect()
-    }
 }
 
 fn namespace_read(name: &str) -> Read {
@@ -587,212 +473,4 @@ fn is_ready(pod: &Pod) -> bool {
     conditions
         .iter()
         .any(|condition| condition.type_ == "Ready" && condition.status == "True")
-}
-
-fn is_silent(node: &Node) -> bool {
-    let conditions = node
-        .status
-        .as_ref()
-        .and_then(|status| status.conditions.as_deref())
-        .unwrap_or_default();
-    conditions
-        .iter()
-        .any(|condition| condition.type_ == "Ready" && condition.status == "Unknown")
-}
-
-/// Events about pods whose row still shows nothing: a liveness probe that fails again and again, a node that went silent.
-fn tells_of_a_running_pod(event: &Event) -> bool {
-    let message = event.message.as_deref().unwrap_or_default();
-    let is_about_a_pod = event.involved_object.kind.as_deref() == Some("Pod");
-    let is_telling = match event.reason.as_deref() {
-        Some("Unhealthy") => message.starts_with("Liveness") && event.count.unwrap_or(1) > 1,
-        Some("NodeNotReady") => true,
-        _ => false,
-    };
-    is_about_a_pod && is_telling
-}
-
-fn controller_kind(pod: &Pod) -> Option<&str> {
-    let owners = pod.metadata.owner_references.as_ref()?;
-    owners
-        .iter()
-        .find(|owner| owner.controller == Some(true))
-        .map(|owner| owner.kind.as_str())
-}
-
-fn controller_name(pod: &Pod) -> Option<&str> {
-    let owners = pod.metadata.owner_references.as_ref()?;
-    owners
-        .iter()
-        .find(|owner| owner.controller == Some(true))
-        .map(|owner| owner.name.as_str())
-}
-
-fn replica_set(pod: &Pod) -> Option<&str> {
-    (controller_kind(pod) == Some("ReplicaSet"))
-        .then(|| controller_name(pod))
-        .flatten()
-}
-
-/// The Deployment's name that the name of a pod's `ReplicaSet` holds.
-fn deployment_of(pod: &Pod) -> Option<String> {
-    let hash = pod.metadata.labels.as_ref()?.get("pod-template-hash")?;
-    let name = replica_set(pod)?
-        .strip_suffix(hash.as_str())?
-        .strip_suffix('-')?;
-    Some(name.to_owned())
-}
-
-/// The read that tells who owns a pod, unless a list already does.
-fn owner_read(pod: &Pod, order: &Order<'_>) -> Option<Read> {
-    let (resource, name) = match controller_kind(pod)? {
-        "ReplicaSet" => match deployment_of(pod) {
-            Some(deployment) => (Resource::Deployments, deployment),
-            None => (Resource::ReplicaSets, replica_set(pod)?.to_owned()),
-        },
-        "StatefulSet" => (Resource::StatefulSets, controller_name(pod)?.to_owned()),
-        "DaemonSet" => (Resource::DaemonSets, controller_name(pod)?.to_owned()),
-        _ => return None,
-    };
-    let is_listed = order.resources.contains(&resource) && resource != Resource::ReplicaSets;
-    (!is_listed).then(|| Read {
-        resource,
-        namespace: pod.metadata.namespace.clone(),
-        ask: Ask::Get { name },
-    })
-}
-
-/// A list as far as it could be read.
-struct Items<T> {
-    items: Vec<T>,
-    /// Whether the server has more than it was asked for.
-    has_more: bool,
-}
-
-#[derive(Deserialize)]
-struct List<T> {
-    #[serde(default)]
-    metadata: ListMeta,
-    #[serde(default = "Option::default")]
-    items: Option<Vec<T>>,
-}
-
-#[derive(Deserialize, Default)]
-struct ListMeta {
-    #[serde(rename = "continue", default)]
-    next: Option<String>,
-}
-
-fn items<T: DeserializeOwned>(body: &[u8]) -> Result<Items<T>, serde_json::Error> {
-    let has_more = |metadata: &ListMeta| {
-        metadata
-            .next
-            .as_deref()
-            .is_some_and(|next| !next.is_empty())
-    };
-    if let Ok(list) = serde_json::from_slice::<List<T>>(body) {
-        return Ok(Items {
-            has_more: has_more(&list.metadata),
-            items: list.items.unwrap_or_default(),
-        });
-    }
-    // One object that cannot be read must not hide the others.
-    let list: List<serde_json::Value> = serde_json::from_slice(body)?;
-    Ok(Items {
-        has_more: has_more(&list.metadata),
-        items: list
-            .items
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|item| serde_json::from_value(item).ok())
-            .collect(),
-    })
-}
-
-/// Adds a list to a listing, and what it covers.
-fn extend<T: Metadata<Ty = ObjectMeta>>(listing: &mut Listing<T>, found: Items<T>, read: &Read) {
-    let mut all = std::mem::take(listing);
-    for item in found.items {
-        let meta = item.metadata();
-        let is_there = all
-            .find(
-                meta.namespace.as_deref().unwrap_or_default(),
-                meta.name.as_deref().unwrap_or_default(),
-            )
-            .is_some();
-        if !is_there || matches!(read.ask, Ask::List) {
-            all.items.push(item);
-        }
-    }
-    let is_whole = matches!(read.ask, Ask::List) && !found.has_more;
-    let coverage = match (std::mem::take(&mut all.coverage), &read.namespace) {
-        (Coverage::All, _) => Coverage::All,
-        (_, None) if is_whole => Coverage::All,
-        (Coverage::Namespaces(mut names), Some(namespace)) if is_whole => {
-            names.insert(namespace.clone());
-            Coverage::Namespaces(names)
-        }
-        (other, _) => other,
-    };
-    *listing = Listing::new(all.items, coverage);
-}
-
-fn add<T: DeserializeOwned + Metadata<Ty = ObjectMeta>>(listing: &mut Listing<T>, answer: &Answer) {
-    if let Ok(object) = serde_json::from_slice(&answer.body) {
-        let mut all = std::mem::take(listing);
-        all.items.push(object);
-        *listing = Listing::new(all.items, all.coverage);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_unreadable_object_does_not_hide_the_others() {
-        let body = br#"{"metadata": {}, "items": [{"metadata": {"name": "a"}}, {"metadata": {"name": "b"}, "spec": "nonsense"}, {"metadata": {"name": "c"}}]}"#;
-        let found: Items<Pod> = items(body).unwrap();
-        let names: Vec<_> = found
-            .items
-            .iter()
-            .filter_map(|pod| pod.metadata.name.as_deref())
-            .collect();
-        assert_eq!(names, ["a", "c"]);
-        assert!(
-            items::<Pod>(br#"{"items": null}"#)
-                .unwrap()
-                .items
-                .is_empty()
-        );
-        assert!(items::<Pod>(b"<html>").is_err());
-    }
-
-    #[test]
-    fn a_list_covers_what_it_was_asked_for() {
-        let read = |namespace: Option<&str>, ask: Ask| Read {
-            resource: Resource::Services,
-            namespace: namespace.map(str::to_owned),
-            ask,
-        };
-        let mut listing = Listing::<k8s_openapi::api::core::v1::Service>::default();
-        extend(
-            &mut listing,
-            Items {
-                items: vec![],
-                has_more: false,
-            },
-            &read(Some("shop"), Ask::List),
-        );
-        assert!(listing.covers("shop") && !listing.covers("web") && !listing.is_complete());
-        extend(
-            &mut listing,
-            Items {
-                items: vec![],
-                has_more: true,
-            },
-            &read(Some("web"), Ask::List),
-        );
-        assert!(!listing.covers("web"), "a list that was cut covers nothing");
-    }
 }

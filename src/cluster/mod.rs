@@ -4,7 +4,10 @@
 
 pub mod access;
 pub mod connect;
+mod decode;
 pub mod detect;
+pub mod evidence;
+mod failure;
 pub mod fetch;
 pub mod finding;
 mod gather;
@@ -12,12 +15,15 @@ pub mod kind;
 pub mod lookup;
 pub mod name;
 mod plan;
+mod pod_owner;
 pub mod redact;
 pub mod render;
 pub mod review;
 mod rows;
 mod shared;
+mod suspects;
 pub mod view;
+mod wanted;
 
 use std::path::PathBuf;
 use std::time::Duration;

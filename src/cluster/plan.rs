@@ -44,6 +44,8 @@ pub(super) fn are_all_of_the_cluster(resources: &BTreeSet<Resource>) -> bool {
         .all(|resource| resource.access().reach == Reach::Cluster || *resource == Resource::Events)
 }
 
+// A table, one line for each condition.
+#[allow(clippy::too_many_lines)]
 fn of(condition: Condition) -> &'static [Resource] {
     use Resource as R;
     match condition {

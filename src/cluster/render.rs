@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::evidence::{Evidence, Namespaces, NotChecked, Why};
 use super::finding::{Finding, ObjectRef, Severity, Source};
-use super::lookup::{Evidence, Namespaces, NotChecked, Why};
 
 /// How much of each finding is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -235,8 +235,8 @@ fn age(now: Timestamp, then: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::evidence::LookedAt;
     use crate::cluster::finding::{Cause, Changed, EvidenceLine};
-    use crate::cluster::lookup::LookedAt;
     use crate::faq::condition::Condition;
 
     const NOW: &str = "2026-11-25T09:00:00Z";

@@ -14,8 +14,9 @@ use kube::api::{Api, PostParams};
 use tokio::time::timeout;
 
 use super::access::{ACCESSES, Access, Reach, Verb};
+use super::evidence::Namespaces;
 use super::fetch::{ReadError, failure};
-use super::lookup::{Cluster, Namespaces, Scope};
+use super::lookup::{Cluster, Scope};
 
 /// What one review of a namespace may take.
 const REVIEW_TIMEOUT: Duration = Duration::from_secs(5);

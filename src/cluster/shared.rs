@@ -73,13 +73,13 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn many_askers_share_one_answer() {
         let (shared, made) = (Shared::default(), AtomicU32::new(0));
-        let make = || async {
+        let produce = || async {
             tokio::task::yield_now().await;
             made.fetch_add(1, Ordering::Relaxed)
         };
-        let answers = join_all((0..50).map(|_| shared.get(&"pods", make(), |_| true))).await;
+        let answers = join_all((0..50).map(|_| shared.get(&"pods", produce(), |_| true))).await;
         assert!(answers.iter().all(|answer| *answer == 0));
-        assert_eq!(shared.get(&"nodes", make(), |_| true).await, 1);
+        assert_eq!(shared.get(&"nodes", produce(), |_| true).await, 1);
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -9,6 +9,7 @@
 mod autoscaling;
 mod budget;
 mod changed;
+mod claim;
 mod commands;
 mod container;
 mod creating;
@@ -20,6 +21,7 @@ mod fold;
 mod image;
 mod ingress;
 mod job;
+mod load_balancer;
 mod namespace;
 mod node;
 mod owner;
@@ -31,10 +33,11 @@ mod quantity;
 mod refusal;
 mod scheduling;
 mod service;
+mod service_port;
 mod sighting;
-mod storage;
 mod system;
 mod unschedulable;
+mod volume;
 mod words;
 mod workload;
 
@@ -78,7 +81,8 @@ pub fn findings(view: &View, entries: &Entries, now: Timestamp) -> Vec<Finding> 
     budget::sightings(&case, &mut sightings);
     service::sightings(&case, &mut sightings);
     ingress::sightings(&case, &mut sightings);
-    storage::sightings(&case, &mut sightings);
+    claim::sightings(&case, &mut sightings);
+    volume::sightings(&case, &mut sightings);
     node::sightings(&case, &mut sightings);
     namespace::sightings(&case, &mut sightings);
     system::sightings(&case, &mut sightings);

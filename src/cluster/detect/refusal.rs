@@ -3,133 +3,149 @@
 use super::words::{clause, contains_any};
 use crate::faq::condition::Condition;
 
+/// Longest part of a message that stands inside a summary, in characters.
+const DETAIL: usize = 160;
+
 /// Who refuses a creation, from the API server's message, and the words for it.
 pub(super) fn classify(message: &str) -> (Condition, String) {
-    let said = message.to_lowercase();
-    let after = |words: &str| {
-        said.find(words)
-            .and_then(|at| message.get(at + words.len()..))
-            .unwrap_or_default()
+    let refusal = Refusal {
+        message,
+        lower: message.to_lowercase(),
     };
-    let quoted = |text: &str| text.split('"').nth(1).map(str::to_owned);
-    if said.contains("exceeded quota: ") {
-        let name = after("exceeded quota: ")
-            .split(',')
-            .next()
-            .unwrap_or_default()
-            .trim();
-        let asked = after("requested: ");
-        let detail = if asked.is_empty() {
-            String::new()
-        } else {
-            format!(" (requested: {})", clause(asked, 160))
-        };
-        return (
+    refusal
+        .by_quota()
+        .or_else(|| refusal.by_limit_range())
+        .or_else(|| refusal.by_pod_security())
+        .or_else(|| refusal.for_a_silent_webhook())
+        .or_else(|| refusal.by_admission())
+        .unwrap_or_else(|| refusal.otherwise())
+}
+
+/// A message, with its lower-case form to look for words.
+struct Refusal<'a> {
+    message: &'a str,
+    lower: String,
+}
+
+impl<'a> Refusal<'a> {
+    /// What follows these words.
+    fn after(&self, words: &str) -> Option<&'a str> {
+        let at = self.lower.find(words)?;
+        self.message.get(at + words.len()..)
+    }
+
+    fn by_quota(&self) -> Option<(Condition, String)> {
+        if let Some(rest) = self.after("exceeded quota: ") {
+            let name = rest.split(',').next().unwrap_or_default().trim();
+            let detail = in_brackets("requested: ", self.after("requested: ").unwrap_or_default());
+            return Some((
+                Condition::QuotaExceeded,
+                format!("Quota {name} is exceeded{detail}"),
+            ));
+        }
+        let rest = self.after("failed quota: ")?;
+        Some((
             Condition::QuotaExceeded,
-            format!("Quota {name} is exceeded{detail}"),
-        );
+            format!("Quota {}", clause(rest, DETAIL)),
+        ))
     }
-    if said.contains("failed quota: ") {
-        return (
-            Condition::QuotaExceeded,
-            format!("Quota {}", clause(after("failed quota: "), 160)),
+
+    fn by_limit_range(&self) -> Option<(Condition, String)> {
+        let names_a_limit = contains_any(
+            &self.lower,
+            &[
+                "usage per container is",
+                "usage per pod is",
+                "limit to request ratio",
+                "storage usage per persistentvolumeclaim",
+            ],
         );
+        let rule = self.after("is forbidden: ").unwrap_or(self.message);
+        names_a_limit.then(|| {
+            let cause = format!(
+                "The namespace's limit range forbids it{}",
+                in_brackets("", rule)
+            );
+            (Condition::QuotaExceeded, cause)
+        })
     }
-    if contains_any(
-        &said,
-        &[
-            "usage per container is",
-            "usage per pod is",
-            "limit to request ratio",
-            "storage usage per persistentvolumeclaim",
-        ],
-    ) {
-        let rule = said
-            .find("is forbidden: ")
-            .and_then(|at| message.get(at + 14..))
-            .unwrap_or(message);
-        return (
-            Condition::QuotaExceeded,
-            format!(
-                "The namespace's limit range forbids it ({})",
-                clause(rule, 160)
-            ),
-        );
+
+    fn by_pod_security(&self) -> Option<(Condition, String)> {
+        // `violates PodSecurity "restricted:latest": runAsNonRoot != true …`
+        let rest = self.after("violates podsecurity")?;
+        let level = quoted(rest).unwrap_or_default();
+        let rules = rest.split_once("\": ").map_or("", |(_, rules)| rules);
+        let cause = format!("Pod Security {level} is violated{}", in_brackets("", rules));
+        Some((Condition::PodSecurityViolation, cause))
     }
-    if said.contains("violates podsecurity") {
-        let level = quoted(after("violates podsecurity")).unwrap_or_default();
-        let rules = message
-            .split_once("\": ")
-            .map(|(_, rules)| clause(after_last_level(rules), 160))
-            .unwrap_or_default();
-        return (
-            Condition::PodSecurityViolation,
-            format!("Pod Security {level} is violated ({rules})"),
-        );
-    }
-    if contains_any(
-        &said,
-        &[
+
+    fn for_a_silent_webhook(&self) -> Option<(Condition, String)> {
+        let words = [
             "failed calling webhook",
             "failed to call webhook",
             "failed calling admission webhook",
-        ],
-    ) {
-        let name = quoted(after("calling webhook"))
-            .or_else(|| quoted(message))
-            .unwrap_or_default();
-        return (
-            Condition::WebhookUnreachable,
-            format!("Admission webhook {name} cannot be called"),
+        ];
+        if !contains_any(&self.lower, &words) {
+            return None;
+        }
+        let name = quoted(self.after("calling webhook").unwrap_or_default())
+            .or_else(|| quoted(self.message));
+        let cause = format!(
+            "Admission webhook {} cannot be called",
+            name.unwrap_or_default()
         );
+        Some((Condition::WebhookUnreachable, cause))
     }
-    if said.contains("denied the request")
-        || said.contains("admissionpolicy")
-        || said.contains("admission webhook")
-    {
-        let name = if said.contains("admission webhook") {
-            quoted(after("admission webhook")).map(|name| format!("webhook {name}"))
-        } else {
-            message
+
+    fn by_admission(&self) -> Option<(Condition, String)> {
+        if !contains_any(
+            &self.lower,
+            &["denied the request", "admissionpolicy", "admission webhook"],
+        ) {
+            return None;
+        }
+        let who = match self.after("admission webhook") {
+            Some(rest) => quoted(rest).map(|name| format!("webhook {name}")),
+            None => self
+                .message
                 .split('\'')
                 .nth(1)
-                .map(|name| format!("policy {name}"))
+                .map(|name| format!("policy {name}")),
         };
-        let why = clause(
-            message
-                .rsplit_once("denied the request: ")
-                .or_else(|| message.rsplit_once("denied request: "))
-                .map_or("", |(_, why)| why),
-            160,
-        );
-        let why = if why.is_empty() {
-            String::new()
-        } else {
-            format!(" ({why})")
-        };
-        return (
+        let why = self
+            .after("denied the request: ")
+            .or_else(|| self.after("denied request: "))
+            .unwrap_or_default();
+        let who = who.unwrap_or_else(|| "control".to_owned());
+        Some((
             Condition::AdmissionDenied,
-            format!(
-                "Admission {} denies it{why}",
-                name.unwrap_or_else(|| "control".to_owned())
-            ),
-        );
+            format!("Admission {who} denies it{}", in_brackets("", why)),
+        ))
     }
-    let reason = message.strip_prefix("Error creating: ").unwrap_or(message);
-    let reason = if reason.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", clause(reason, 160))
-    };
-    (
-        Condition::PodCreationFailed,
-        format!("Pods cannot be created{reason}"),
-    )
+
+    fn otherwise(&self) -> (Condition, String) {
+        let reason = self
+            .message
+            .strip_prefix("Error creating: ")
+            .unwrap_or(self.message);
+        let cause = format!("Pods cannot be created{}", in_brackets("", reason));
+        (Condition::PodCreationFailed, cause)
+    }
 }
 
-/// `… violates PodSecurity "restricted:latest": rules` → `rules`
-fn after_last_level(text: &str) -> &str {
-    text.rsplit_once("\": ").map_or(text, |(_, rules)| rules)
+/// The first quoted part.
+fn quoted(text: &str) -> Option<String> {
+    text.split('"').nth(1).map(str::to_owned)
+}
+
+/// ` (label detail)`; nothing where there is no detail.
+fn in_brackets(label: &str, detail: &str) -> String {
+    let detail = clause(detail, DETAIL);
+    if detail.is_empty() {
+        String::new()
+    } else {
+        format!(" ({label}{detail})")
+    }
 }
 
 #[cfg(test)]

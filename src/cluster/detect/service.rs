@@ -2,25 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{
-    Container, Pod, PodSpec, PodTemplateSpec, Service, ServicePort, ServiceSpec,
-};
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, PodTemplateSpec, Service, ServiceSpec};
 
 use super::owner::{Standing, names};
 use super::pod_case::is_ready;
 use super::sighting::Sighting;
-use super::words::{age, counted, listed};
-use super::{Case, commands};
+use super::words::{counted, listed};
+use super::{Case, commands, load_balancer, service_port};
 use crate::cluster::finding::{ObjectRef, Severity, Source};
 use crate::faq::condition::Condition;
 
 /// Pods that are this young (seconds) may still become ready, and endpoints follow pods within moments.
 const START: i64 = 60;
-
-/// A cloud's load balancer takes one to three minutes; before that, waiting is normal, and before this it is not worth a word.
-const BALANCER_GRACE: i64 = 45;
-const BALANCER_SLOW: i64 = 180;
 
 type Labels = BTreeMap<String, String>;
 
@@ -28,7 +21,7 @@ type Labels = BTreeMap<String, String>;
 pub(super) struct Workload<'a> {
     pub(super) owner: ObjectRef,
     pub(super) labels: &'a Labels,
-    spec: Option<&'a PodSpec>,
+    pub(super) spec: Option<&'a PodSpec>,
     standing: Standing,
 }
 
@@ -122,7 +115,7 @@ fn selector(service: &Service) -> Option<&Labels> {
 /// All that Services show.
 pub(super) fn sightings(case: &Case<'_>, out: &mut Vec<Sighting>) {
     for service in &case.view.services.items {
-        out.extend(balancer_pending(case, service));
+        out.extend(load_balancer::pending(case, service));
         if let (Some(spec), Some(selector)) = (&service.spec, selector(service)) {
             served(case, service, spec, selector, out);
         }
@@ -156,7 +149,7 @@ fn served(
         }
     }
     if out.len() == before && !is_headless {
-        out.extend(port_mismatch(
+        out.extend(service_port::mismatch(
             service,
             spec,
             &behind,
@@ -194,7 +187,7 @@ fn pods_behind<'a>(
 }
 
 /// Completed and failed pods get no traffic.
-fn is_over(pod: &Pod) -> bool {
+pub(super) fn is_over(pod: &Pod) -> bool {
     let phase = pod
         .status
         .as_ref()
@@ -401,215 +394,4 @@ fn start_grace(pod: &Pod) -> i64 {
         .max()
         .unwrap_or(0);
     START.max(slowest + 30)
-}
-
-/// A target port that is on no container. A number is only ever declared for information, so it counts as missing only where every
-/// container declares its ports and none of its probes uses that number.
-fn port_mismatch(
-    service: &Service,
-    spec: &ServiceSpec,
-    behind: &[Workload<'_>],
-    pods: &[&Pod],
-) -> Option<Sighting> {
-    let (namespace, name) = names(&service.metadata);
-    let alive: Vec<&PodSpec> = pods
-        .iter()
-        .filter(|pod| !is_over(pod))
-        .filter_map(|pod| pod.spec.as_ref())
-        .collect();
-    let specs: Vec<&PodSpec> = if alive.is_empty() {
-        behind.iter().filter_map(|workload| workload.spec).collect()
-    } else {
-        alive
-    };
-    if specs.is_empty() {
-        return None;
-    }
-    let ports = spec.ports.as_deref().unwrap_or_default();
-    let missing: Vec<&ServicePort> = ports
-        .iter()
-        .filter(|port| specs.iter().all(|pod| lacks(pod, port)))
-        .collect();
-    let wrong = *missing.first()?;
-    let target = target(wrong);
-    let declared: Vec<String> = specs
-        .iter()
-        .flat_map(|pod| containers(pod))
-        .flat_map(|container| container.ports.iter().flatten())
-        .map(|port| match &port.name {
-            Some(name) => format!("{} ({name})", port.container_port),
-            None => port.container_port.to_string(),
-        })
-        .collect::<std::collections::BTreeSet<_>>()
-        .into_iter()
-        .collect();
-    let there = if declared.is_empty() {
-        "they declare no ports".to_owned()
-    } else {
-        format!("they have {}", listed(&declared, 4))
-    };
-    let severity = if missing.len() == ports.len() {
-        Severity::Critical
-    } else {
-        Severity::Warning
-    };
-    Some(
-        Sighting::on(
-            Condition::ServicePortMismatch,
-            severity,
-            namespace,
-            ObjectRef::new("Service", name),
-            format!("Target port {target} is on no container of its pods ({there}): Service {name} port {} reaches nobody", wrong.port),
-        )
-        .says(Source::Spec, &format!("port {}, targetPort {target}", wrong.port))
-        .says(Source::Spec, &format!("container ports: {}", declared.join(", ")))
-        .command(commands::get_yaml("Service", name, namespace)),
-    )
-}
-
-fn target(port: &ServicePort) -> String {
-    match &port.target_port {
-        Some(IntOrString::Int(number)) if *number > 0 => number.to_string(),
-        Some(IntOrString::String(name)) => name.clone(),
-        _ => port.port.to_string(),
-    }
-}
-
-/// Containers that serve while the pod runs: the main ones and sidecars among the init containers.
-fn containers(pod: &PodSpec) -> impl Iterator<Item = &Container> {
-    let sidecars = pod
-        .init_containers
-        .iter()
-        .flatten()
-        .filter(|container| container.restart_policy.as_deref() == Some("Always"));
-    pod.containers.iter().chain(sidecars)
-}
-
-fn lacks(pod: &PodSpec, port: &ServicePort) -> bool {
-    let protocol = port.protocol.as_deref().unwrap_or("TCP");
-    let declares = |number: i32| {
-        containers(pod)
-            .flat_map(|container| container.ports.iter().flatten())
-            .any(|it| {
-                it.container_port == number && it.protocol.as_deref().unwrap_or("TCP") == protocol
-            })
-    };
-    match &port.target_port {
-        Some(IntOrString::String(name)) if name.parse::<i32>().is_err() => !containers(pod)
-            .flat_map(|container| container.ports.iter().flatten())
-            .any(|it| {
-                it.name.as_deref() == Some(name)
-                    && it.protocol.as_deref().unwrap_or("TCP") == protocol
-            }),
-        other => {
-            let number = match other {
-                Some(IntOrString::Int(number)) if *number > 0 => *number,
-                Some(IntOrString::String(text)) => text.parse().unwrap_or(port.port),
-                _ => port.port,
-            };
-            let all_declare = containers(pod).all(|container| {
-                container
-                    .ports
-                    .as_ref()
-                    .is_some_and(|ports| !ports.is_empty())
-            });
-            let is_probed = containers(pod).any(|container| probes(container, number));
-            all_declare && !declares(number) && !is_probed && pod.host_network != Some(true)
-        }
-    }
-}
-
-fn probes(container: &Container, number: i32) -> bool {
-    [
-        &container.readiness_probe,
-        &container.liveness_probe,
-        &container.startup_probe,
-    ]
-    .into_iter()
-    .flatten()
-    .any(|probe| {
-        let is_it = |port: &IntOrString| matches!(port, IntOrString::Int(it) if *it == number);
-        probe
-            .http_get
-            .as_ref()
-            .is_some_and(|http| is_it(&http.port))
-            || probe
-                .tcp_socket
-                .as_ref()
-                .is_some_and(|tcp| is_it(&tcp.port))
-            || probe.grpc.as_ref().is_some_and(|grpc| grpc.port == number)
-    })
-}
-
-fn balancer_pending(case: &Case<'_>, service: &Service) -> Option<Sighting> {
-    let (namespace, name) = names(&service.metadata);
-    let spec = service.spec.as_ref()?;
-    let has_address = service
-        .status
-        .as_ref()
-        .and_then(|status| status.load_balancer.as_ref()?.ingress.as_ref())
-        .is_some_and(|ingress| !ingress.is_empty());
-    let has_external = spec
-        .external_ips
-        .as_ref()
-        .is_some_and(|ips| !ips.is_empty());
-    if spec.type_.as_deref() != Some("LoadBalancer")
-        || has_address
-        || has_external
-        || service.metadata.deletion_timestamp.is_some()
-    {
-        return None;
-    }
-    let created = service
-        .metadata
-        .creation_timestamp
-        .as_ref()
-        .map(|time| time.0);
-    let failed = case
-        .events
-        .about("Service", namespace, name, service.metadata.uid.as_deref())
-        .into_iter()
-        .find(|seen| {
-            seen.is_warning
-                && (seen.reason.contains("LoadBalancer") || seen.reason.starts_with("Failed"))
-        });
-    if failed.is_none() && case.is_recent(created, BALANCER_GRACE) {
-        return None;
-    }
-    let waits = age(case.age(created));
-    let (severity, cause) = match (&failed, case.is_recent(created, BALANCER_SLOW)) {
-        (Some(seen), _) => (
-            Severity::Critical,
-            format!(
-                "The load balancer cannot be made ({})",
-                super::words::clause(seen.message, 160)
-            ),
-        ),
-        (None, true) => (
-            Severity::Info,
-            "The load balancer is still being made".to_owned(),
-        ),
-        (None, false) => (
-            Severity::Critical,
-            match spec.load_balancer_class.as_deref() {
-                Some(class) => format!("No controller has answered to load balancer class {class}"),
-                None => "No controller has given it an address, and no event says why".to_owned(),
-            },
-        ),
-    };
-    Some(
-        Sighting::on(
-            Condition::LoadBalancerPending,
-            severity,
-            namespace,
-            ObjectRef::new("Service", name),
-            format!(
-                "{cause}: Service {name} has been waiting for its external address for {waits}"
-            ),
-        )
-        .since(created)
-        .says(Source::Status, "loadBalancer: no ingress")
-        .event(failed.as_ref())
-        .command(commands::describe("Service", name, namespace)),
-    )
 }
