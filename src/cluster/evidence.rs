@@ -96,3 +96,44 @@ fn scope_form<S: Serializer>(scope: &Namespaces, serializer: S) -> Result<S::Ok,
     }
     map.end()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_json_has_exactly_the_fields_of_the_stable_interface() {
+        let evidence = Evidence {
+            cluster: "prod".to_owned(),
+            version: None,
+            scope: Namespaces::Named(vec!["shop".parse().unwrap()]),
+            checked_at: "2026-11-25T08:59:56Z".parse().unwrap(),
+            findings: vec![],
+            not_checked: vec![NotChecked {
+                what: "pods in shop".to_owned(),
+                why: Why::NotFound,
+                detail: "gone".to_owned(),
+            }],
+            truncated: Some(Truncated {
+                pods: 3,
+                findings: 0,
+            }),
+            looked_at: LookedAt::default(),
+        };
+        let json = serde_json::to_string(&evidence).unwrap();
+        assert_eq!(
+            json,
+            r#"{"cluster":"prod","version":null,"scope":{"namespaces":["shop"]},"checked_at":"2026-11-25T08:59:56Z","findings":[],"not_checked":[{"what":"pods in shop","why":"not_found","detail":"gone"}],"truncated":{"pods":3,"findings":0}}"#
+        );
+        let all = Evidence {
+            scope: Namespaces::All,
+            truncated: None,
+            ..evidence
+        };
+        assert!(
+            serde_json::to_string(&all)
+                .unwrap()
+                .contains(r#""scope":{"namespaces":"all"}"#)
+        );
+    }
+}

@@ -94,3 +94,85 @@ pub(super) fn sentence(what: &str, error: &ReadError, read: Option<&Read>) -> No
         detail,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(resource: Resource, namespace: Option<&str>) -> Read {
+        Read {
+            resource,
+            namespace: namespace.map(str::to_owned),
+            ask: Ask::List,
+        }
+    }
+
+    fn said(missed: &[(Read, ReadError)]) -> Vec<(String, Why)> {
+        not_checked("prod", missed)
+            .into_iter()
+            .map(|missed| (missed.what, missed.why))
+            .collect()
+    }
+
+    #[test]
+    fn a_refusal_holds_the_rule_that_would_grant_it() {
+        let missed = not_checked(
+            "prod",
+            &[(read(Resource::Deployments, Some("shop")), ReadError::Denied)],
+        );
+        assert_eq!(
+            missed[0].detail,
+            r#"may not list deployments in shop; this rule would grant it: {apiGroups: ["apps"], resources: ["deployments"], verbs: ["get", "list"]}"#
+        );
+    }
+
+    #[test]
+    fn the_same_failure_in_many_namespaces_is_one_sentence() {
+        let missed = ["shop", "web", "shop"]
+            .map(|namespace| (read(Resource::Pods, Some(namespace)), ReadError::TimedOut));
+        assert_eq!(
+            said(&missed),
+            [(
+                "pods in shop and 1 more namespaces".to_owned(),
+                Why::TimedOut
+            )]
+        );
+        assert_eq!(
+            said(&[(read(Resource::Nodes, None), ReadError::Denied)]),
+            [("nodes".to_owned(), Why::Denied)]
+        );
+    }
+
+    #[test]
+    fn where_nothing_answers_one_sentence_says_it_all() {
+        let refused = ReadError::Unreachable("connection refused".to_owned());
+        let missed = [Resource::Pods, Resource::Events]
+            .map(|resource| (read(resource, Some("shop")), refused.clone()));
+        assert_eq!(
+            said(&missed),
+            [("cluster prod".to_owned(), Why::Unreachable)]
+        );
+        let missed = [Resource::Pods, Resource::Events]
+            .map(|resource| (read(resource, Some("shop")), ReadError::Unauthorized));
+        assert_eq!(
+            said(&missed),
+            [("cluster prod".to_owned(), Why::Unauthorized)]
+        );
+    }
+
+    #[test]
+    fn a_namespace_that_does_not_exist_is_named() {
+        let ask = Ask::Get {
+            name: "shpo".to_owned(),
+        };
+        let missed = Read {
+            resource: Resource::Namespaces,
+            namespace: None,
+            ask,
+        };
+        assert_eq!(
+            said(&[(missed, ReadError::NotFound)]),
+            [("namespace shpo".to_owned(), Why::NotFound)]
+        );
+    }
+}

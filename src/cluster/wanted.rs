@@ -206,3 +206,106 @@ fn exists(target: &Target, gathered: &Gathered) -> bool {
             APIService api_services,
         }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::cluster::finding::{Cause, ObjectRef, Severity};
+    use crate::cluster::lookup::Scope;
+    use crate::faq::condition::Condition;
+
+    fn lookup(what: What, cluster: bool) -> Lookup {
+        let namespaces = Namespaces::Named(vec!["shop".parse().unwrap()]);
+        Lookup {
+            what,
+            scope: Scope {
+                namespaces,
+                cluster,
+                logs: vec![],
+            },
+            deadline: Duration::from_secs(2),
+        }
+    }
+
+    fn finding(condition: Condition, kind: &str, name: &str, cause: Option<Cause>) -> Finding {
+        let owner = ObjectRef::new(kind, name);
+        Finding {
+            condition,
+            entry: None,
+            severity: Severity::Critical,
+            namespace: Some("shop".to_owned()),
+            objects: vec![owner.clone()],
+            owner,
+            containers: vec![],
+            affected: 1,
+            desired: None,
+            since: None,
+            summary: String::new(),
+            evidence: vec![],
+            changed: None,
+            commands: vec![],
+            cause,
+        }
+    }
+
+    #[test]
+    fn what_causes_a_finding_about_an_object_belongs_to_its_triage() {
+        let web = ObjectRef::new("Deployment", "web");
+        let caused = |condition, owner: &ObjectRef| {
+            Some(Cause {
+                condition,
+                owner: owner.clone(),
+            })
+        };
+        let mut findings = vec![
+            finding(Condition::OomKilled, "Deployment", "web", None),
+            finding(
+                Condition::CrashLoopBackOff,
+                "Deployment",
+                "web",
+                caused(Condition::OomKilled, &web),
+            ),
+            finding(
+                Condition::ServicePodsNotReady,
+                "Service",
+                "web",
+                caused(Condition::CrashLoopBackOff, &web),
+            ),
+            finding(Condition::ImageNotFound, "Deployment", "api", None),
+        ];
+        let target = Target {
+            kind: Some(Kind::Service),
+            namespace: None,
+            name: "web".parse().unwrap(),
+        };
+        Wanted::keep_asked(
+            &lookup(What::Object(target), false),
+            &Gathered::default(),
+            &mut findings,
+        );
+        let left: Vec<Condition> = findings.iter().map(|finding| finding.condition).collect();
+        assert_eq!(
+            left,
+            [
+                Condition::OomKilled,
+                Condition::CrashLoopBackOff,
+                Condition::ServicePodsNotReady
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_scope_leaves_out_is_not_read() {
+        let nodes = || What::Conditions(vec![Condition::NodeNotReady]);
+        assert!(Wanted::new(&lookup(nodes(), false)).resources.is_empty());
+        assert!(
+            Wanted::new(&lookup(nodes(), true))
+                .resources
+                .contains(&Resource::Nodes)
+        );
+        let pods = What::Conditions(vec![Condition::CrashLoopBackOff]);
+        assert_eq!(Wanted::new(&lookup(pods, false)).resources.len(), 2);
+    }
+}

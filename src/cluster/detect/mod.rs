@@ -7,6 +7,7 @@
 #![allow(clippy::similar_names)]
 
 mod autoscaling;
+mod beside;
 mod budget;
 mod changed;
 mod claim;
