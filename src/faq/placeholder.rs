@@ -9,19 +9,109 @@ use super::markdown::{Block, Inline};
 
 /// Every placeholder, without its angle brackets.
 pub const PLACEHOLDERS: &[&str] = &[
-    "account", "apiservice", "arn", "autoscaling-group", "certificate", "challenge", "chart",
-    "cidr", "cluster", "clusterrole", "clusterrolebinding", "command", "configmap", "container",
-    "context", "cpu", "crd", "cronjob", "daemonset", "date", "deployment", "digest", "domain",
-    "duration", "email", "endpoint", "endpointslice", "file", "gateway", "group", "host", "hpa",
-    "httproute", "image", "ingress", "ingressclass", "instance", "instance-type", "ip", "issuer",
-    "job", "key", "kind", "kubeconfig", "label", "lease", "limitrange", "load-balancer",
-    "local-port", "manifest", "member", "memory", "name", "namespace", "networkpolicy", "node",
-    "node-group", "nodeclaim", "nodepool", "order", "password", "path", "pdb", "pid", "pod",
-    "policy", "port", "pv", "pvc", "quota", "region", "registry", "release", "replicas",
-    "replicaset", "repository", "resource", "revision", "role", "rolebinding", "seconds",
-    "secret", "security-group", "service", "serviceaccount", "size", "snapshot", "statefulset",
-    "storageclass", "subnet", "tag", "token", "uid", "url", "user", "value", "verb", "version",
-    "volume-id", "volumeattachment", "vpc", "webhook", "zone",
+    "account",
+    "apiservice",
+    "arn",
+    "autoscaling-group",
+    "certificate",
+    "challenge",
+    "chart",
+    "cidr",
+    "cluster",
+    "clusterrole",
+    "clusterrolebinding",
+    "command",
+    "configmap",
+    "container",
+    "context",
+    "cpu",
+    "crd",
+    "cronjob",
+    "daemonset",
+    "date",
+    "deployment",
+    "digest",
+    "domain",
+    "duration",
+    "email",
+    "endpoint",
+    "endpointslice",
+    "file",
+    "gateway",
+    "group",
+    "host",
+    "hpa",
+    "httproute",
+    "image",
+    "ingress",
+    "ingressclass",
+    "instance",
+    "instance-type",
+    "ip",
+    "issuer",
+    "job",
+    "key",
+    "kind",
+    "kubeconfig",
+    "label",
+    "lease",
+    "limitrange",
+    "load-balancer",
+    "local-port",
+    "manifest",
+    "member",
+    "memory",
+    "name",
+    "namespace",
+    "networkpolicy",
+    "node",
+    "node-group",
+    "nodeclaim",
+    "nodepool",
+    "order",
+    "password",
+    "path",
+    "pdb",
+    "pid",
+    "pod",
+    "policy",
+    "port",
+    "pv",
+    "pvc",
+    "quota",
+    "region",
+    "registry",
+    "release",
+    "replicas",
+    "replicaset",
+    "repository",
+    "resource",
+    "revision",
+    "role",
+    "rolebinding",
+    "seconds",
+    "secret",
+    "security-group",
+    "service",
+    "serviceaccount",
+    "size",
+    "snapshot",
+    "statefulset",
+    "storageclass",
+    "subnet",
+    "tag",
+    "token",
+    "uid",
+    "url",
+    "user",
+    "value",
+    "verb",
+    "version",
+    "volume-id",
+    "volumeattachment",
+    "vpc",
+    "webhook",
+    "zone",
 ];
 
 /// What kubectl itself prints in angle brackets: no placeholders, though they look alike.
@@ -30,15 +120,14 @@ const PRINTED_BY_KUBECTL: &[&str] = &["none", "nil", "pending", "unknown", "unse
 static ANGLE_BRACKETS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new("<([a-z][a-z0-9-]*)>").ok());
 
-/// The first thing in angle brackets that is neither a placeholder nor printed by kubectl.
-#[must_use]
-pub fn unknown_placeholder(code: &str) -> Option<&str> {
+/// What stands in angle brackets and is neither a placeholder nor printed by kubectl, each with its byte in the text.
+pub fn unknown(text: &str) -> impl Iterator<Item = (usize, &str)> {
     ANGLE_BRACKETS
-        .as_ref()?
-        .captures_iter(code)
+        .iter()
+        .flat_map(|brackets| brackets.captures_iter(text))
         .filter_map(|captures| captures.get(1))
-        .map(|found| found.as_str())
-        .find(|name| !PLACEHOLDERS.contains(name) && !PRINTED_BY_KUBECTL.contains(name))
+        .map(|found| (found.start() - 1, found.as_str()))
+        .filter(|(_, name)| !PLACEHOLDERS.contains(name) && !PRINTED_BY_KUBECTL.contains(name))
 }
 
 /// The blocks with the placeholders in their code filled; those without a value stay.
@@ -109,8 +198,9 @@ mod tests {
 
     #[test]
     fn an_unknown_placeholder_is_found_and_kubectls_output_is_none() {
-        assert_eq!(unknown_placeholder("kubectl get <thingy>"), Some("thingy"));
-        assert_eq!(unknown_placeholder("EXTERNAL-IP is <pending>, <pod>"), None);
+        let found: Vec<_> =
+            unknown("kubectl get <thingy> <pod>; EXTERNAL-IP is <pending>").collect();
+        assert_eq!(found, [(12, "thingy")]);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Error lines and patterns that name an entry, and finding them in a pasted text.
 
-use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+use std::sync::OnceLock;
+
+use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
 /// Memory that one compiled pattern may take, in bytes: a pattern from content must not be able to exhaust it.
 const PATTERN_SIZE_LIMIT: usize = 1 << 20;
@@ -30,31 +32,16 @@ impl Signature {
         }
     }
 
-    /// A signature that is a regular expression.
+    /// Whether it matches its sample.
     ///
     /// # Errors
-    /// The expression does not compile; the text says why.
-    pub fn pattern(pattern: &str, sample: &str) -> Result<Self, String> {
-        let signature = Signature {
-            pattern: pattern.to_owned(),
-            sample: sample.to_owned(),
-        };
-        signature.compile().map_err(|error| last_line(&error))?;
-        Ok(signature)
-    }
-
-    /// Whether the signature matches a line.
-    #[must_use]
-    pub fn matches(&self, line: &str) -> bool {
-        self.compile()
-            .is_ok_and(|regex| regex.is_match(&fold(line)))
-    }
-
-    fn compile(&self) -> Result<Regex, regex::Error> {
-        RegexBuilder::new(&ascii_classes(&self.pattern))
-            .case_insensitive(true)
-            .size_limit(PATTERN_SIZE_LIMIT)
-            .build()
+    /// The expression does not compile, or matches nothing at all just as well; the text says why.
+    pub fn matches_its_sample(&self) -> Result<bool, String> {
+        let regex = compile(&self.pattern).map_err(|error| last_line(&error.to_string()))?;
+        if regex.is_match(b"") {
+            return Err("it matches an empty line, so it would match every text".to_owned());
+        }
+        Ok(regex.is_match(fold(&self.sample).as_bytes()))
     }
 }
 
@@ -62,7 +49,8 @@ impl Signature {
 #[derive(Debug)]
 pub struct Signatures {
     set: RegexSet,
-    patterns: Vec<String>,
+    /// The single expressions, compiled when they are first needed: the set says which match, these say where.
+    patterns: Vec<(String, OnceLock<Option<Regex>>)>,
 }
 
 /// A signature found in a text.
@@ -70,7 +58,7 @@ pub struct Signatures {
 pub struct Found {
     /// The signature's number, as they were given.
     pub index: usize,
-    /// What it matched.
+    /// What it matched, with white space folded.
     pub fragment: String,
 }
 
@@ -82,15 +70,31 @@ impl Signatures {
     pub fn new<'a>(signatures: impl IntoIterator<Item = &'a Signature>) -> Result<Self, String> {
         let patterns: Vec<String> = signatures
             .into_iter()
-            .map(|signature| ascii_classes(&signature.pattern))
+            .map(|signature| signature.pattern.clone())
             .collect();
         let set = RegexSetBuilder::new(&patterns)
             .case_insensitive(true)
+            .unicode(false)
             .size_limit(SET_SIZE_LIMIT)
             .dfa_size_limit(SET_DFA_LIMIT)
             .build()
-            .map_err(|error| last_line(&error))?;
-        Ok(Signatures { set, patterns })
+            .map_err(|error| last_line(&error.to_string()))?;
+        Ok(Signatures {
+            set,
+            patterns: patterns
+                .into_iter()
+                .map(|pattern| (pattern, OnceLock::new()))
+                .collect(),
+        })
+    }
+
+    /// The numbers of the signatures that match a line.
+    #[must_use]
+    pub fn matching(&self, line: &str) -> Vec<usize> {
+        self.set
+            .matches(fold(line).as_bytes())
+            .into_iter()
+            .collect()
     }
 
     /// The signatures that match a line, each with what it matched, in the order in which they were given.
@@ -98,14 +102,15 @@ impl Signatures {
     pub fn find(&self, line: &str) -> Vec<Found> {
         let line = fold(line);
         self.set
-            .matches(&line)
+            .matches(line.as_bytes())
             .into_iter()
             .filter_map(|index| {
-                let regex = RegexBuilder::new(&self.patterns[index])
-                    .case_insensitive(true)
-                    .build()
-                    .ok()?;
-                let fragment = regex.find(&line)?.as_str().to_owned();
+                let (pattern, regex) = &self.patterns[index];
+                let found = regex
+                    .get_or_init(|| compile(pattern).ok())
+                    .as_ref()?
+                    .find(line.as_bytes())?;
+                let fragment = String::from_utf8_lossy(found.as_bytes()).into_owned();
                 Some(Found { index, fragment })
             })
             .collect()
@@ -125,41 +130,63 @@ pub fn fold(line: &str) -> String {
     folded
 }
 
-/// Unicode classes are ten times as large as their ASCII forms and make start-up slow; error lines are ASCII.
-fn ascii_classes(pattern: &str) -> String {
-    let mut ascii = String::with_capacity(pattern.len() + 8);
-    let mut letters = pattern.chars();
-    while let Some(letter) = letters.next() {
-        ascii.push(letter);
-        if letter == '\\'
-            && let Some(escaped) = letters.next()
-        {
-            match escaped {
-                'd' => {
-                    ascii.pop();
-                    ascii.push_str("[0-9]");
-                }
-                'w' => {
-                    ascii.pop();
-                    ascii.push_str("[0-9A-Za-z_]");
-                }
-                's' => {
-                    ascii.pop();
-                    ascii.push(' ');
-                }
-                'S' => {
-                    ascii.pop();
-                    ascii.push_str("[^ ]");
-                }
-                other => ascii.push(other),
-            }
-        }
-    }
-    ascii
+/// Error lines are ASCII; without Unicode's classes the expressions are a tenth as large, and start-up is quick.
+fn compile(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern)
+        .case_insensitive(true)
+        .unicode(false)
+        .size_limit(PATTERN_SIZE_LIMIT)
+        .build()
 }
 
-fn last_line(error: &regex::Error) -> String {
-    let text = error.to_string();
+/// The line of the regex crate's message that says what is wrong; the others draw the expression.
+fn last_line(text: &str) -> String {
     let last = text.lines().last().unwrap_or_default();
     last.trim_start_matches("error: ").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signature(pattern: &str, sample: &str) -> Signature {
+        Signature {
+            pattern: pattern.to_owned(),
+            sample: sample.to_owned(),
+        }
+    }
+
+    #[test]
+    fn case_and_columns_do_not_matter() {
+        let matches =
+            |sample| Signature::literal("Back-off restarting failed", sample).matches_its_sample();
+        assert_eq!(
+            matches("Warning   BACK-OFF   restarting\tfailed container"),
+            Ok(true)
+        );
+        assert_eq!(matches("back off restarting failed"), Ok(false));
+    }
+
+    #[test]
+    fn a_pattern_that_matches_everything_or_does_not_compile_is_refused() {
+        assert!(signature("a*", "aaa").matches_its_sample().is_err());
+        assert!(signature("(", "(").matches_its_sample().is_err());
+        assert!(signature("(?=x)y", "y").matches_its_sample().is_err());
+    }
+
+    #[test]
+    fn the_set_says_which_matched_and_what() {
+        let signatures = [
+            Signature::literal("no such host", "no such host"),
+            signature(r"exit code:?\s+137\b", "Exit Code: 137"),
+        ];
+        let set = Signatures::new(&signatures).expect("it compiles");
+        assert_eq!(
+            set.find("  Exit   Code:   137 → größer"),
+            [Found {
+                index: 1,
+                fragment: "Exit Code: 137".to_owned()
+            }]
+        );
+    }
 }

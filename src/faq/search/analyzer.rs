@@ -1,0 +1,310 @@
+//! The analyzer: text → words → terms, the same for entries and for questions.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+use frostem::{Algorithm, Stemmer};
+
+use super::QueryTerm;
+use super::rank::Vocabulary;
+use super::words::{ALSO, FOREIGN, OURS, SAME, STOP_WORDS};
+
+/// Longest word that is looked at, in bytes: Kubernetes' longest names are 63; longer runs are data, not words.
+const MAX_WORD: usize = 64;
+
+/// Most neighbouring words that are tried as one: `persistent volume claim` and `crash loop back off`.
+const MAX_JOINED: usize = 4;
+
+static STOPPED: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| STOP_WORDS.iter().copied().collect());
+
+static CANONICAL: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
+    SAME.iter()
+        .flat_map(|group| group.iter().map(|word| (*word, group[0])))
+        .collect()
+});
+
+static COUNTED_AS: LazyLock<HashMap<&'static str, &'static str>> =
+    LazyLock::new(|| ALSO.iter().copied().collect());
+
+static OUR_TERMS: LazyLock<HashSet<String>> =
+    LazyLock::new(|| OURS.iter().map(|word| canonical(word)).collect());
+
+/// A word of a text, in lower case, with its place among the text's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Word {
+    pub text: String,
+    /// The number of the white-space-separated run that it stands in: `Crash` and `Loop` of `CrashLoop` share one.
+    pub run: usize,
+}
+
+/// Splits a text into words: at everything that is no letter or digit, and inside `CamelCase`.
+pub(super) fn words(text: &str) -> Vec<Word> {
+    let mut words = Vec::new();
+    for (run, chunk) in text.split_whitespace().enumerate() {
+        let chunk = chunk.replace(['\u{2018}', '\u{2019}', '\u{201b}', '`', '\u{b4}'], "'");
+        let chunk = chunk.replace("n't", "nt").replace("'s", "");
+        for piece in chunk.split(|letter: char| !letter.is_alphanumeric()) {
+            split_camel_case(piece, |part| {
+                if part.len() <= MAX_WORD {
+                    words.push(Word {
+                        text: part.to_lowercase(),
+                        run,
+                    });
+                }
+            });
+        }
+    }
+    words
+}
+
+/// `CrashLoopBackOff` → `Crash` `Loop` `Back` `Off`, `OOMKilled` → `OOM` `Killed`, `IPs` and `K8s` stay.
+fn split_camel_case<'a>(piece: &'a str, mut push: impl FnMut(&'a str)) {
+    let letters: Vec<(usize, char)> = piece.char_indices().collect();
+    let mut start = 0;
+    for window in 1..letters.len() {
+        let (at, letter) = letters[window];
+        let before = letters[window - 1].1;
+        let after = letters.get(window + 1).map(|(_, after)| *after);
+        let word_begins = letter.is_uppercase()
+            && (before.is_lowercase()
+                || (before.is_uppercase()
+                    && after.is_some_and(char::is_lowercase)
+                    // A plural's s begins no word.
+                    && !(after == Some('s') && window + 2 == letters.len())));
+        if word_begins {
+            push(&piece[start..at]);
+            start = at;
+        }
+    }
+    if start < piece.len() {
+        push(&piece[start..]);
+    }
+}
+
+/// Words written as one that the entries know: `crashloopbackoff`, `daemonset`.
+#[derive(Debug, Default)]
+pub(super) struct Compounds(HashSet<String>);
+
+impl Compounds {
+    /// The compounds of the word lists.
+    pub(super) fn new() -> Self {
+        Compounds(CANONICAL.keys().map(|word| (*word).to_owned()).collect())
+    }
+
+    /// Learns single words, and what is written as one run, from a text.
+    pub(super) fn learn(&mut self, text: &str) {
+        let words = words(text);
+        let mut first = 0;
+        while first < words.len() {
+            let length = words[first..]
+                .iter()
+                .take_while(|word| word.run == words[first].run)
+                .count();
+            let run = &words[first..first + length];
+            if (2..=MAX_JOINED).contains(&run.len()) && run.iter().all(|word| is_name(&word.text)) {
+                self.0.insert(joined(run));
+            }
+            for word in run
+                .iter()
+                .filter(|word| word.text.len() >= 6 && is_name(&word.text))
+            {
+                self.0.insert(word.text.clone());
+            }
+            first += length;
+        }
+    }
+
+    fn contains(&self, word: &str) -> bool {
+        self.0.contains(word)
+    }
+}
+
+fn is_name(word: &str) -> bool {
+    word.len() >= 2 && word.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
+fn joined(words: &[Word]) -> String {
+    words.iter().map(|word| word.text.as_str()).collect()
+}
+
+/// A term of a text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Term {
+    /// A word that stands in the text, or several of its words as one.
+    Own(String),
+    /// A word that one of the text's words also counts as.
+    Also(String),
+}
+
+impl Term {
+    /// The term as it is indexed.
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Term::Own(text) | Term::Also(text) => text,
+        }
+    }
+}
+
+/// A word, or some neighbours as one, ready to become terms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Surface {
+    /// In lower case, not stemmed.
+    pub text: String,
+    /// Whether it was joined from several words, which stand beside it.
+    pub is_joined: bool,
+}
+
+/// The words that say something, and the compounds that they make together.
+pub(super) fn surfaces(text: &str, compounds: &Compounds) -> Vec<Surface> {
+    let words = words(text);
+    let mut surfaces = Vec::with_capacity(words.len());
+    for first in 0..words.len() {
+        let word = &words[first].text;
+        if !is_stopped(word) {
+            surfaces.push(Surface {
+                text: word.clone(),
+                is_joined: false,
+            });
+        }
+        for length in 2..=MAX_JOINED.min(words.len() - first) {
+            let together = joined(&words[first..first + length]);
+            if together.len() > MAX_WORD {
+                break;
+            }
+            if compounds.contains(&together) {
+                surfaces.push(Surface {
+                    text: together,
+                    is_joined: true,
+                });
+            }
+        }
+    }
+    surfaces
+}
+
+/// Whether a word says nothing: a stop word, a single letter, or a number that names nothing.
+fn is_stopped(word: &str) -> bool {
+    STOPPED.contains(word) || word.chars().count() < 2 || is_plain_number(word)
+}
+
+/// Whether an unknown word is a stop word with one typing error.
+pub(super) fn is_nearly_stopped(word: &str) -> bool {
+    /// Shorter words are a letter away from too many others.
+    const SHORTEST: usize = 4;
+    word.len() >= SHORTEST
+        && STOP_WORDS
+            .iter()
+            .filter(|stopped| stopped.len() >= SHORTEST && stopped.len().abs_diff(word.len()) <= 1)
+            .any(|stopped| strsim::osa_distance(stopped, word) == 1)
+}
+
+/// A text's words and nothing else: what two wordings that differ in case and punctuation have in common.
+pub(super) fn plain(text: &str) -> String {
+    let words: Vec<String> = words(text).into_iter().map(|word| word.text).collect();
+    words.join(" ")
+}
+
+/// Whose words a question uses.
+pub(super) fn vocabulary(question: &str, terms: &[QueryTerm]) -> Vocabulary {
+    Vocabulary {
+        is_foreign: words(question)
+            .iter()
+            .any(|word| FOREIGN.contains(&word.text.as_str())),
+        // A corrected word is ours as well, but not one that only counts as another.
+        is_ours: terms
+            .iter()
+            .any(|term| term.weight > super::rank::ALSO_WEIGHT && OUR_TERMS.contains(&term.text)),
+    }
+}
+
+/// Numbers are noise, but for exit codes, HTTP statuses and well-known ports.
+fn is_plain_number(word: &str) -> bool {
+    const TELLING: &[&str] = &[
+        "126", "127", "128", "137", "139", "143", "255", "401", "403", "404", "413", "429", "500",
+        "502", "503", "504", "80", "443", "6443", "8080", "10250",
+    ];
+    word.bytes().all(|byte| byte.is_ascii_digit()) && !TELLING.contains(&word)
+}
+
+/// The terms of a surface: its stem under its canonical name, and what it also counts as.
+pub(super) fn terms(surface: &str) -> impl Iterator<Item = Term> + use<> {
+    let canonical = canonical(surface);
+    let also = COUNTED_AS
+        .get(canonical.as_str())
+        .or_else(|| COUNTED_AS.get(surface))
+        .map(|word| Term::Also(stem(word)));
+    std::iter::once(Term::Own(canonical)).chain(also)
+}
+
+fn canonical(word: &str) -> String {
+    if let Some(same) = CANONICAL.get(word) {
+        return stem(same);
+    }
+    let stemmed = stem(word);
+    match CANONICAL.get(stemmed.as_str()) {
+        Some(same) => stem(same),
+        None => stemmed,
+    }
+}
+
+fn stem(word: &str) -> String {
+    Stemmer::new(Algorithm::English).stem(word).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn split(text: &str) -> Vec<String> {
+        words(text).into_iter().map(|word| word.text).collect()
+    }
+
+    fn analyzed(text: &str) -> Vec<String> {
+        let mut compounds = Compounds::new();
+        compounds.learn("CrashLoopBackOff DaemonSet cordon");
+        let terms: BTreeSet<String> = surfaces(text, &compounds)
+            .iter()
+            .flat_map(|surface| terms(&surface.text))
+            .map(|term| term.text().to_owned())
+            .collect();
+        terms.into_iter().collect()
+    }
+
+    #[test]
+    fn camel_case_is_split_and_acronyms_stay_whole() {
+        assert_eq!(split("CrashLoopBackOff"), ["crash", "loop", "back", "off"]);
+        assert_eq!(split("OOMKilled"), ["oom", "killed"]);
+        assert_eq!(split("pod's IPs can't"), ["pod", "ips", "cant"]);
+        assert_eq!(split("K8s"), ["k8s"]);
+    }
+
+    #[test]
+    fn all_spellings_of_a_compound_share_a_term() {
+        let term = stem("crashloopbackoff");
+        for spelling in [
+            "CrashLoopBackOff",
+            "crash loop back off",
+            "crash-loop-back-off",
+            "crashloopbackoff",
+            "crashloop",
+            "crash-loop",
+            "CLBO",
+        ] {
+            assert!(
+                analyzed(spelling).contains(&term),
+                "{spelling}: {:?}",
+                analyzed(spelling)
+            );
+        }
+    }
+
+    #[test]
+    fn short_names_mean_what_they_stand_for() {
+        assert_eq!(analyzed("po"), analyzed("pods"));
+        assert_eq!(analyzed("ds"), analyzed("daemonset"));
+        assert!(analyzed("persistent volume claim").contains(&"pvc".to_owned()));
+    }
+}

@@ -1,0 +1,12 @@
+//! The tests that need a real API server: what the bot reads there, and the commands that the FAQ gives.
+//!
+//! They run against etcd and kube-apiserver of `KUBEBUILDER_ASSETS`, started once for the whole process, or
+//! against the cluster of `K8SFAQ_TEST_KUBECONFIG`. There is no kubelet, no scheduler and no controller: the
+//! tests write what these would write.
+
+mod accounts;
+mod events;
+mod faq_commands;
+mod ground;
+mod namespace;
+mod server;

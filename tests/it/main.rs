@@ -1,0 +1,15 @@
+//! The tests that need Rust alone: through the front door, on loopback.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
+mod binary;
+mod bytes;
+mod check;
+mod layering;
+mod questions;
+mod search;
+mod terminal;
