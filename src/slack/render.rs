@@ -335,7 +335,7 @@ fn how_sure(how_sure: &HowSure) -> String {
         HowSure::Signature(fragment) => {
             format!("sure: it explains the line “{}”", cut(&one_line(fragment), 80))
         }
-        HowSure::Words(score) => format!("{:.0} % sure", score.clamp(0.0, 1.0) * 100.0),
+        HowSure::Words(score) => format!("{:.0} % sure", score.clamp(0.0, 0.99) * 100.0),
         HowSure::Chosen => "chosen".to_owned(),
     }
 }

@@ -1,0 +1,6 @@
+//! Slack: conversations, faults, limits and set-up, against a fake Slack on loopback.
+mod conversations;
+mod drawn;
+mod fake;
+mod rules;
+mod workspace;
