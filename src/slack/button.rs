@@ -79,8 +79,8 @@ pub struct Carried {
     pub others: Vec<EntryId>,
     /// The thread that an answer for all belongs to.
     pub thread: Option<String>,
-    /// Where the question was to be looked at.
-    pub target: Target,
+    /// Where something was looked up for the answer; none, nothing was.
+    pub lookup: Option<Target>,
     /// Who asked, where the message is for all: others get their alternatives privately.
     pub asker: Option<String>,
 }
@@ -111,6 +111,8 @@ struct Written {
     n: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     c: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    l: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     u: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -263,17 +265,17 @@ impl Carried {
 }
 
 fn write(carried: &Carried) -> Written {
+    let target = carried.lookup.as_ref();
     Written {
         v: VERSION,
         e: carried.entry.as_ref().map(ToString::to_string),
         o: carried.others.iter().map(ToString::to_string).collect(),
         t: carried.thread.clone(),
-        n: carried
-            .target
-            .namespace
-            .as_ref()
+        n: target
+            .and_then(|target| target.namespace.as_ref())
             .map(|namespace| namespace.as_str().to_owned()),
-        c: carried.target.context.clone(),
+        c: target.and_then(|target| target.context.clone()),
+        l: target.is_some(),
         u: carried.asker.clone(),
         ..Written::default()
     }
@@ -293,17 +295,18 @@ fn read(written: Written) -> Result<Carried, InvalidButton> {
     if !written.t.as_ref().is_none_or(is_ts) || !written.u.as_ref().is_none_or(is_user) {
         return Err(unreadable);
     }
+    let target = Target {
+        namespace: match written.n {
+            Some(name) => Some(Namespace::parse(&name).ok_or(unreadable)?),
+            None => None,
+        },
+        context: written.c,
+    };
     Ok(Carried {
         entry: written.e.map(id).transpose()?,
         others: written.o.into_iter().map(id).collect::<Result<_, _>>()?,
         thread: written.t,
-        target: Target {
-            namespace: match written.n {
-                Some(name) => Some(Namespace::parse(&name).ok_or(unreadable)?),
-                None => None,
-            },
-            context: written.c,
-        },
+        lookup: written.l.then_some(target),
         asker: written.u,
     })
 }

@@ -11,18 +11,20 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use super::api::{CallError, Identity};
+use super::api::{Api, CallError, Identity};
 use super::button::{Button, Carried, InvalidButton};
 use super::dedup::Seen;
 use super::home;
 use super::incoming::{
-    self, Author, Command, Incoming, Kind, Own, Press, Reason, Said, Shortcut, Tab,
+    self, Author, Command, Incoming, Kind, Own, Press, Reason, Said, Shortcut, Tab, View,
 };
+use super::lookup::Lookup;
 use super::outgoing::{Outbox, Post, Respond, ResponseUrl, SendError};
 use super::render::{self, Message, Scene, Surface};
-use crate::bot::command::Target;
+use crate::bot::Bot;
 use crate::bot::metrics::Metrics;
-use crate::bot::reply::{Audience, Refusal, Reply, Shown};
+use crate::bot::policy;
+use crate::bot::reply::{Audience, Evidence, Refusal, Reply, Shown};
 use crate::bot::request::{
     Action, Person, Place, PlaceKind, Platform, Request, ShareLookup,
 };
@@ -39,18 +41,22 @@ const MAX_WORK: Duration = Duration::from_secs(150);
 /// Ids that are remembered against a second delivery: Slack repeats within some minutes.
 const MAX_SEEN: usize = 8_192;
 
-/// The bot, as far as the adapter needs it: a function, so that a test can hang it or break it.
+/// The bot, and the function that asks it: a test can hang that or break it.
 #[derive(Clone)]
 pub struct Core {
+    /// The bot.
+    pub bot: Arc<Bot>,
     /// Does what a person asks.
     pub handle: Arc<dyn Fn(Request) -> BoxFuture<'static, Shown> + Send + Sync>,
 }
 
-impl From<Arc<crate::bot::Bot>> for Core {
-    fn from(bot: Arc<crate::bot::Bot>) -> Self {
+impl From<Arc<Bot>> for Core {
+    fn from(bot: Arc<Bot>) -> Self {
+        let asked = Arc::clone(&bot);
         Core {
+            bot,
             handle: Arc::new(move |request| {
-                let bot = Arc::clone(&bot);
+                let bot = Arc::clone(&asked);
                 async move { bot.handle(request).await }.boxed()
             }),
         }
@@ -63,6 +69,8 @@ pub struct Conversations {
     outbox: Outbox,
     own: Own,
     metrics: Metrics,
+    api: Arc<Api>,
+    lookup: Lookup,
     seen: Seen,
     shared: Seen,
     /// The channels of direct messages with the bot, which commands cannot tell from those between people.
@@ -75,9 +83,17 @@ pub struct Conversations {
 impl Conversations {
     /// No conversation yet.
     #[must_use]
-    pub fn new(core: Core, outbox: Outbox, identity: &Identity, metrics: Metrics) -> Arc<Self> {
+    pub fn new(
+        core: Core,
+        api: Arc<Api>,
+        outbox: Outbox,
+        identity: &Identity,
+        metrics: Metrics,
+    ) -> Arc<Self> {
         Arc::new(Conversations {
             core,
+            api,
+            lookup: Lookup::default(),
             outbox,
             own: Own {
                 user: identity.user.clone(),
@@ -120,7 +136,7 @@ impl Conversations {
         self.work.spawn(async move {
             let _permit = permit;
             if is_turned_away {
-                let busy = Shown::refused(Refusal::Busy);
+                let busy = Shown::private(Reply::Refused(Refusal::Busy));
                 conversations.tell(&incoming, &busy).await;
                 return;
             }
@@ -133,7 +149,7 @@ impl Conversations {
                 }
                 Err(_) => tracing::error!("answering a Slack event took too long"),
             }
-            let broken = Shown::refused(Refusal::Broken);
+            let broken = Shown::private(Reply::Refused(Refusal::Broken));
             // Whatever broke the answer must not break the apology's task too.
             let apology = AssertUnwindSafe(conversations.tell(&incoming, &broken));
             if apology.catch_unwind().await.is_err() {
@@ -176,15 +192,15 @@ impl Conversations {
             Incoming::Command(command) => {
                 let url = ResponseUrl::new(command.response_url.clone());
                 let to = Reached::of_command(command, &url);
-                self.privately(&to, shown, &Carried::default()).await;
+                self.privately(&to, shown, Carried::default()).await;
             }
             Incoming::Shortcut(shortcut) => {
                 let url = ResponseUrl::new(shortcut.response_url.clone());
                 let to = Reached::of_shortcut(shortcut, &url);
-                self.privately(&to, shown, &Carried::default()).await;
+                self.privately(&to, shown, Carried::default()).await;
             }
             Incoming::Addressed(said) => {
-                let scene = Scene::of(Surface::Public, Carried::default());
+                let scene = Scene::of(Surface::Public, Carried::default(), shown);
                 if let Some(message) = render::message(shown, &scene) {
                     self.in_thread(said, &message).await;
                 }
@@ -192,7 +208,7 @@ impl Conversations {
             Incoming::Press(press) => {
                 let url = press.response_url.clone().map(ResponseUrl::new);
                 let to = Reached::of_press(press, url.as_ref());
-                self.privately(&to, shown, &Carried::default()).await;
+                self.privately(&to, shown, Carried::default()).await;
             }
             // Nobody asked.
             Incoming::Overheard(_)
@@ -209,7 +225,7 @@ impl Conversations {
         let place = place(command.team.as_ref(), &command.channel, None, kind);
         let text = command.text.clone();
         let shown = self.ask(&command.user, place, Action::Command { text }).await;
-        self.privately(&to, &shown, &Carried::default()).await;
+        self.privately(&to, &shown, Carried::default()).await;
     }
 
     async fn shortcut(&self, shortcut: &Shortcut) {
@@ -232,10 +248,11 @@ impl Conversations {
             thread: Some(shortcut.thread.clone()),
             ..Carried::default()
         };
-        self.privately(&to, &shown, &carried).await;
+        self.privately(&to, &shown, carried).await;
     }
 
     async fn addressed(&self, said: &Said) {
+        self.lookup.note_shared(&said.channel, said.is_shared);
         let Author::Person(user) = &said.author else {
             // Two bots that answer each other never end; a watched one is offered an answer at the most.
             self.overheard(said).await;
@@ -245,24 +262,13 @@ impl Conversations {
             self.own_directs.insert(&said.channel);
         }
         let text = said.text.clone();
-        let shown = self
-            .ask(user, said.place(), Action::Mention { text })
-            .await;
+        let shown = self.ask(user, said.place(), Action::Mention { text }).await;
         let thread = said.thread.as_ref().unwrap_or(&said.ts);
-        let surface = match (said.is_direct, shown.audience) {
-            (true, _) => Surface::Direct,
-            (false, Audience::Everyone) => Surface::Public,
-            (false, Audience::Asker) => Surface::Private,
-        };
         let carried = Carried {
             thread: Some(thread.clone()),
-            asker: (surface != Surface::Private).then(|| user.clone()),
             ..Carried::default()
         };
-        let Some(message) = render::message(&shown, &Scene::of(surface, carried)) else {
-            return;
-        };
-        if surface == Surface::Private {
+        if !said.is_direct && shown.audience == Audience::Asker {
             let to = Reached {
                 user,
                 channel: Some(&said.channel),
@@ -270,27 +276,110 @@ impl Conversations {
                 thread: said.thread.as_deref(),
                 url: None,
             };
-            self.send_privately(&to, &message).await;
-        } else {
-            self.in_thread(said, &message).await;
+            self.privately(&to, &shown, carried).await;
+            return;
         }
+        let surface = if said.is_direct {
+            Surface::Private
+        } else {
+            Surface::Public
+        };
+        let carried = Carried {
+            asker: Some(user.clone()),
+            ..carried
+        };
+        self.said_in_thread(said, user, &shown, &Scene::of(surface, carried, &shown))
+            .await;
     }
 
     async fn overheard(&self, said: &Said) {
-        let user = match &said.author {
-            Author::Person(user) => user,
-            Author::Bot { id, .. } => id,
+        let (user, author) = match &said.author {
+            Author::Person(user) => (user, policy::Author::Person),
+            Author::Bot { id, name } => (id, policy::Author::Bot { id, name }),
         };
+        let place = said.place();
+        if !self.core.bot.hears(&place, author) {
+            return;
+        }
         let text = said.text.clone();
-        let shown = self
-            .ask(user, said.place(), Action::Overheard { text })
-            .await;
+        let shown = self.ask(user, place, Action::Overheard { text }).await;
         let carried = Carried {
             thread: Some(said.thread.as_ref().unwrap_or(&said.ts).clone()),
             ..Carried::default()
         };
-        if let Some(message) = render::message(&shown, &Scene::of(Surface::Offered, carried)) {
-            self.in_thread(said, &message).await;
+        self.said_in_thread(said, user, &shown, &Scene::of(Surface::Offered, carried, &shown))
+            .await;
+    }
+
+    async fn said_in_thread(&self, said: &Said, user: &str, shown: &Shown, scene: &Scene) {
+        let Some(message) = render::message(shown, scene) else {
+            return;
+        };
+        let Some(ts) = self.in_thread(said, &message).await else {
+            return;
+        };
+        let thread = said.thread.as_ref().unwrap_or(&said.ts);
+        let to = Reached {
+            user,
+            channel: Some(&said.channel),
+            thread: Some(thread),
+            url: None,
+        };
+        let editable = Editable::Message {
+            channel: &said.channel,
+            ts,
+        };
+        self.follow(shown, scene, editable, &to).await;
+    }
+
+    /// Makes the lookup that belongs to a reply, and shows what it found in the reply's place, or beside it where that
+    /// cannot be edited or has a wider audience.
+    async fn follow(&self, before: &Shown, scene: &Scene, editable: Editable<'_>, to: &Reached<'_>) {
+        let Some(lookup) = before.lookup.clone() else {
+            return;
+        };
+        let is_for_fewer =
+            lookup.audience() == Audience::Asker && before.audience == Audience::Everyone;
+        let after = self.core.bot.evidence(lookup).await;
+        let whole = render::message(&after, scene);
+        let edited = match (editable, &whole) {
+            (_, None) => return,
+            (Editable::No, _) => None,
+            _ if is_for_fewer => None,
+            (Editable::Message { channel, ts }, Some(message)) => {
+                let post = Post::Update {
+                    channel,
+                    ts: &ts,
+                    message,
+                };
+                Some(self.outbox.send(post).await)
+            }
+            (Editable::Response(url), Some(message)) => {
+                let how = Respond::Replacing(message);
+                Some(self.outbox.send(Post::Respond { url, how }).await)
+            }
+            (Editable::View(id), Some(message)) => {
+                let call = Post::Call {
+                    lane: to.user,
+                    method: "views.update",
+                    body: serde_json::json!({"view_id": id, "view": home::modal(message)}),
+                };
+                Some(self.outbox.send(call).await)
+            }
+        };
+        match edited {
+            Some(Ok(_) | Err(SendError::Call(CallError::TimedOut))) => {}
+            Some(Err(error)) => {
+                tracing::info!(%error, "a Slack answer could not be edited; its evidence comes beside it");
+                self.beside(before, &after, to).await;
+            }
+            None => self.beside(before, &after, to).await,
+        }
+    }
+
+    async fn beside(&self, before: &Shown, after: &Shown, to: &Reached<'_>) {
+        if let Some(message) = render::evidence(before, after) {
+            self.send_privately(to, &message).await;
         }
     }
 
@@ -326,7 +415,7 @@ impl Conversations {
                         let thanks = render::thanks(vote, &carried);
                         self.send_privately(&to, &thanks).await;
                     }
-                    _ => self.privately(&to, &shown, &carried).await,
+                    _ => self.privately(&to, &shown, carried).await,
                 }
             }
             Button::Why(carried, why) => {
@@ -335,13 +424,13 @@ impl Conversations {
                     why = why.name(),
                     "an answer did not help"
                 );
-                self.replace(press, &to, &render::notice("Thanks, that helps to mend it."))
-                    .await;
+                let thanks = render::notice("Thanks, that helps to mend it.");
+                self.replace(press, &to, &thanks).await;
             }
             Button::Mute(carried) => {
                 let place = self.place_of(press, &carried);
                 let shown = self.ask(&press.user, place, Action::Mute).await;
-                let scene = Scene::of(Surface::Public, Carried::default());
+                let scene = Scene::of(Surface::Public, Carried::default(), &shown);
                 if let (Some(message), Some(channel)) =
                     (render::message(&shown, &scene), &press.channel)
                 {
@@ -398,10 +487,16 @@ impl Conversations {
         if !self.shared.insert(&key) {
             return;
         }
-        let place = self.place_of(press, &carried);
-        let lookup = (carried.target != Target::default()).then(|| ShareLookup {
-            namespace: carried.target.namespace.clone(),
-            context: carried.target.context.clone(),
+        let mut place = self.place_of(press, &carried);
+        if carried.lookup.is_some()
+            && place.kind == PlaceKind::Channel
+            && self.lookup.is_shared(&self.api, channel).await
+        {
+            place.kind = PlaceKind::Shared;
+        }
+        let lookup = carried.lookup.as_ref().map(|target| ShareLookup {
+            namespace: target.namespace.clone(),
+            context: target.context.clone(),
         });
         let shown = self
             .ask(&press.user, place, Action::Share { entry, lookup })
@@ -409,56 +504,76 @@ impl Conversations {
         let is_answer = matches!(shown.reply, Reply::Answer(_));
         if !is_answer || shown.audience == Audience::Asker {
             self.shared.forget(&key);
-            self.privately(to, &shown, &carried).await;
+            self.privately(to, &shown, carried).await;
             return;
         }
-        let thread = carried.thread.clone();
         let scene = Scene {
             shared_by: Some(press.user.clone()),
-            ..Scene::of(Surface::Public, carried)
+            ..Scene::of(Surface::Public, carried, &shown)
         };
-        let Some(message) = render::message(&shown, &scene) else {
-            return;
-        };
-        let is_sent = match to.url {
-            Some(url) => {
-                let how = Respond::Publicly {
-                    message: &message,
-                    thread: thread.as_deref(),
-                };
-                match self.outbox.send(Post::Respond { url, how }).await {
-                    Ok(_) => true,
-                    // A time-out may have been a success: a second post would show it twice.
-                    Err(SendError::Call(CallError::TimedOut)) => true,
-                    Err(_) => {
-                        self.publicly(channel, thread.as_deref(), &message, &press.user)
-                            .await
-                    }
-                }
-            }
-            None => {
-                self.publicly(channel, thread.as_deref(), &message, &press.user)
-                    .await
-            }
-        };
-        if !is_sent {
+        if !self.share_once(press, to, channel, &shown, &scene).await {
             self.shared.forget(&key);
             return;
         }
         if press.is_ephemeral
             && let Some(url) = to.url
         {
-            let deleted = self
-                .outbox
-                .send(Post::Respond {
-                    url,
-                    how: Respond::Deleting,
-                })
-                .await;
-            if let Err(error) = deleted {
+            let how = Respond::Deleting;
+            if let Err(error) = self.outbox.send(Post::Respond { url, how }).await {
                 tracing::debug!(%error, "a shared private answer stays visible to its asker");
             }
         }
+    }
+
+    /// Posts a shared answer; tells whether it is there. What will be edited needs a message with a `ts`, which only a
+    /// channel that the bot is in gives; everywhere else the response URL does.
+    async fn share_once(
+        &self,
+        press: &Press,
+        to: &Reached<'_>,
+        channel: &str,
+        shown: &Shown,
+        scene: &Scene,
+    ) -> bool {
+        let thread = scene.carried.thread.as_deref();
+        let Some(message) = render::message(shown, scene) else {
+            return false;
+        };
+        let mut whole = None;
+        if let Some(lookup) = &shown.lookup {
+            let post = Post::Message {
+                channel,
+                thread,
+                message: &message,
+            };
+            match self.outbox.send(post).await {
+                Ok(Some(ts)) => {
+                    let editable = Editable::Message { channel, ts };
+                    self.follow(shown, scene, editable, to).await;
+                    return true;
+                }
+                Ok(None) | Err(SendError::Call(CallError::TimedOut)) => return true,
+                Err(_) => {
+                    let after = self.core.bot.evidence(lookup.clone()).await;
+                    whole = render::message(&after, scene);
+                }
+            }
+        }
+        let message = whole.unwrap_or(message);
+        if let Some(url) = to.url {
+            let how = Respond::Publicly {
+                message: &message,
+                thread,
+            };
+            match self.outbox.send(Post::Respond { url, how }).await {
+                // A time-out may have been a success: a second post would show it twice.
+                Ok(_) | Err(SendError::Call(CallError::TimedOut)) => return true,
+                Err(error) => {
+                    tracing::info!(%error, "an answer could not be shared through its response url");
+                }
+            }
+        }
+        self.publicly(channel, thread, &message, &press.user).await
     }
 
     async fn home_opened(&self, user: &str, channel: &str, tab: Tab) {
@@ -497,104 +612,132 @@ impl Conversations {
     /// Shows a reply in the place of the message that a button stands in.
     async fn in_place(&self, press: &Press, to: &Reached<'_>, shown: &Shown, carried: Carried) {
         if let Some(view) = &press.view {
-            let scene = Scene::of(Surface::Modal, carried);
-            let Some(message) = render::message(shown, &scene) else {
-                return;
-            };
-            let body = match (view.is_modal, &press.trigger_id) {
-                (true, _) => serde_json::json!({
-                    "view_id": view.id,
-                    "view": home::modal(&message),
-                }),
-                (false, Some(trigger)) => serde_json::json!({
-                    "trigger_id": trigger,
-                    "view": home::modal(&message),
-                }),
-                (false, None) => return,
-            };
-            let method = if view.is_modal {
-                "views.update"
-            } else {
-                "views.open"
-            };
-            let call = Post::Call {
-                lane: &press.user,
-                method,
-                body,
-            };
-            if let Err(error) = self.outbox.send(call).await {
-                tracing::warn!(%error, "a Slack view was not shown");
-                self.send_privately(to, &render::expired()).await;
-            }
-            return;
-        }
-        if press.is_ephemeral {
-            let carried = Carried {
-                asker: None,
-                ..carried
-            };
-            let scene = Scene::of(self.private_surface(press), carried);
-            if let Some(message) = render::message(shown, &scene) {
-                self.replace(press, to, &message).await;
+            let scene = Scene::of(Surface::Modal, carried, shown);
+            if let Some(message) = render::message(shown, &scene)
+                && let Some(id) = self.in_view(press, view, to, &message).await
+            {
+                self.follow(shown, &scene, Editable::View(id), to).await;
             }
             return;
         }
         let is_askers = carried.asker.as_ref() == Some(&press.user);
-        if is_askers {
-            let surface = match self.kind_of(press) {
-                PlaceKind::Direct => Surface::Direct,
-                _ => Surface::Public,
-            };
-            if let Some(message) = render::message(shown, &Scene::of(surface, carried)) {
-                self.replace(press, to, &message).await;
-            }
-        } else {
+        if !press.is_ephemeral && !is_askers {
             // Somebody else's answer stays as it is for its asker.
-            let carried = Carried {
-                asker: None,
-                ..carried
-            };
-            self.privately(to, shown, &carried).await;
+            self.privately(to, shown, carried).await;
+            return;
+        }
+        let is_public = !press.is_ephemeral && self.kind_of(press) != PlaceKind::Direct;
+        let carried = Carried {
+            asker: carried.asker.filter(|_| !press.is_ephemeral),
+            ..carried
+        };
+        let surface = if is_public {
+            Surface::Public
+        } else {
+            Surface::Private
+        };
+        let scene = Scene::of(surface, carried, shown);
+        // A choice is the chooser's: what is looked up for it is not put before everyone.
+        let visible = if is_public {
+            without_evidence(shown)
+        } else {
+            shown.clone()
+        };
+        if let Some(message) = render::message(&visible, &scene) {
+            let editable = self.replace(press, to, &message).await;
+            let editable = if is_public { Editable::No } else { editable };
+            self.follow(shown, &scene, editable, to).await;
         }
     }
 
-    /// Puts another content into the message that a button stands in.
-    async fn replace(&self, press: &Press, to: &Reached<'_>, message: &Message) {
-        let replaced = match (press.is_ephemeral, &press.channel, &press.message, to.url) {
+    /// Shows a message in the modal that a button stands in, or opens one from the home; gives its id.
+    async fn in_view(
+        &self,
+        press: &Press,
+        view: &View,
+        to: &Reached<'_>,
+        message: &Message,
+    ) -> Option<String> {
+        let modal = home::modal(message);
+        let (method, body) = match (view.is_modal, &press.trigger_id) {
+            (true, _) => (
+                "views.update",
+                serde_json::json!({"view_id": view.id, "view": modal}),
+            ),
+            (false, Some(trigger)) => (
+                "views.open",
+                serde_json::json!({"trigger_id": trigger, "view": modal}),
+            ),
+            (false, None) => return None,
+        };
+        let call = Post::Call {
+            lane: &press.user,
+            method,
+            body,
+        };
+        match self.outbox.send(call).await {
+            Ok(id) => id,
+            Err(error) => {
+                tracing::warn!(%error, "a Slack view was not shown");
+                self.send_privately(to, &render::expired()).await;
+                None
+            }
+        }
+    }
+
+    /// Puts another content into the message that a button stands in; tells how that can be edited again.
+    async fn replace<'a>(
+        &self,
+        press: &'a Press,
+        to: &Reached<'a>,
+        message: &Message,
+    ) -> Editable<'a> {
+        let (replaced, editable) = match (press.is_ephemeral, &press.channel, &press.message, to.url)
+        {
             (false, Some(channel), Some(ts), _) => {
-                self.outbox
-                    .send(Post::Update {
-                        channel,
-                        ts,
-                        message,
-                    })
-                    .await
+                let post = Post::Update {
+                    channel,
+                    ts,
+                    message,
+                };
+                let editable = Editable::Message {
+                    channel,
+                    ts: ts.clone(),
+                };
+                (self.outbox.send(post).await, editable)
             }
             (_, _, _, Some(url)) => {
                 let how = Respond::Replacing(message);
-                self.outbox.send(Post::Respond { url, how }).await
+                let sent = self.outbox.send(Post::Respond { url, how }).await;
+                (sent, Editable::Response(url))
             }
-            _ => Err(SendError::Expired),
+            _ => (Err(SendError::Expired), Editable::No),
         };
         match replaced {
             // What was sent in time may have been done.
-            Ok(_) | Err(SendError::Call(CallError::TimedOut)) => {}
+            Ok(_) | Err(SendError::Call(CallError::TimedOut)) => editable,
             Err(error) => {
                 tracing::info!(%error, "a Slack message could not be replaced; the answer comes as a new one");
                 let to = Reached { url: None, ..*to };
                 self.send_privately(&to, message).await;
+                Editable::No
             }
         }
     }
 
-    async fn privately(&self, to: &Reached<'_>, shown: &Shown, carried: &Carried) {
-        let surface = match to.channel {
-            Some(channel) if self.own_directs.contains(channel) => Surface::Direct,
-            _ => Surface::Private,
+    /// Shows a reply to one person, as a new message, which Slack cannot edit.
+    async fn privately(&self, to: &Reached<'_>, shown: &Shown, carried: Carried) {
+        let carried = Carried {
+            asker: None,
+            ..carried
         };
-        let scene = Scene::of(surface, carried.clone());
+        let scene = Scene {
+            evidence_follows: true,
+            ..Scene::of(Surface::Private, carried, shown)
+        };
         if let Some(message) = render::message(shown, &scene) {
             self.send_privately(to, &message).await;
+            self.follow(shown, &scene, Editable::No, to).await;
         }
     }
 
@@ -709,10 +852,14 @@ impl Conversations {
     }
 
     async fn ask(&self, user: &str, place: Place, action: Action) -> Shown {
+        let wanted = match self.core.bot.rules(&place).scope {
+            Some(scope) => scope.usergroups,
+            None => Vec::new(),
+        };
         let request = Request {
             person: Person {
                 id: user.to_owned(),
-                groups: Vec::new(),
+                groups: self.lookup.groups_of(&self.api, user, &wanted).await,
             },
             place,
             action,
@@ -728,16 +875,11 @@ impl Conversations {
 
     fn kind_of(&self, press: &Press) -> PlaceKind {
         match &press.channel {
+            // A message of the bot's own in a direct message: it is in there.
+            Some(channel) if channel.starts_with('D') && !press.is_ephemeral => PlaceKind::Direct,
             Some(channel) => self.kind(channel, &press.channel_name),
             // A view belongs to one person.
             None => PlaceKind::Direct,
-        }
-    }
-
-    fn private_surface(&self, press: &Press) -> Surface {
-        match self.kind_of(press) {
-            PlaceKind::Direct => Surface::Direct,
-            PlaceKind::Channel | PlaceKind::Shared | PlaceKind::Foreign => Surface::Private,
         }
     }
 
@@ -792,24 +934,34 @@ impl<'a> Reached<'a> {
     }
 }
 
+/// How a message of ours can be edited.
+enum Editable<'a> {
+    Message { channel: &'a str, ts: String },
+    Response(&'a ResponseUrl),
+    View(String),
+    No,
+}
+
 impl Scene {
-    fn of(surface: Surface, carried: Carried) -> Self {
+    /// The scene of a reply; its buttons know what was looked up for it.
+    fn of(surface: Surface, carried: Carried, shown: &Shown) -> Self {
         Scene {
             surface,
-            carried,
-            shared_by: None,
+            carried: Carried {
+                lookup: shown.lookup.as_ref().map(|lookup| lookup.target().clone()),
+                ..carried
+            },
+            ..Scene::default()
         }
     }
 }
 
-impl Shown {
-    fn refused(refusal: Refusal) -> Self {
-        Shown {
-            reply: Reply::Refused(refusal),
-            audience: Audience::Asker,
-            length: crate::bot::reply::Length::Full,
-        }
+fn without_evidence(shown: &Shown) -> Shown {
+    let mut shown = shown.clone();
+    if let Reply::Answer(answer) = &mut shown.reply {
+        answer.evidence = Evidence::NotLookedUp;
     }
+    shown
 }
 
 impl Said {

@@ -9,6 +9,7 @@ pub mod home;
 pub mod http;
 pub mod incoming;
 mod jitter;
+mod lookup;
 pub mod manifest;
 pub mod outgoing;
 pub mod render;
@@ -199,7 +200,13 @@ pub async fn start(
         report.metrics.clone(),
         settings.pace.first_wait,
     );
-    let conversations = Conversations::new(core, outbox, &identity, report.metrics.clone());
+    let conversations = Conversations::new(
+        core,
+        Arc::clone(&api),
+        outbox,
+        &identity,
+        report.metrics.clone(),
+    );
     let (address, intake) = match settings.mode {
         Mode::Socket => {
             let sockets = Sockets::new(

@@ -161,7 +161,7 @@ impl Outbox {
         }
     }
 
-    /// Sends, in its lane's order. Gives the message's `ts`, where Slack tells it.
+    /// Sends, in its lane's order. Gives the message's `ts` or the view's id, where Slack tells it.
     ///
     /// # Errors
     /// See [`SendError`]; everything worth a retry has been retried.
@@ -244,7 +244,8 @@ impl Outbox {
             Post::Respond { url, .. } => self.api.respond(&url.url, &body).await.map(|()| None),
             _ => {
                 let answer = self.api.call(With::Bot, method, &body).await?;
-                Ok(answer["ts"].as_str().map(str::to_owned))
+                let id = answer["ts"].as_str().or(answer["view"]["id"].as_str());
+                Ok(id.map(str::to_owned))
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::bot::reply::{
     Answered, Choices, EntryRef, Evidence, Help, HowSure, Length, NoMatch, Refusal, Reply, Shown,
 };
 use crate::bot::request::Vote;
+use crate::faq::id::EntryId;
 use crate::faq::markdown::{self, Block};
 
 /// A message: the fields of a payload that are ours to fill.
@@ -23,7 +24,7 @@ pub struct Message {
 }
 
 /// Where a message will stand, as far as that changes what it shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scene {
     /// The surface.
     pub surface: Surface,
@@ -31,19 +32,20 @@ pub struct Scene {
     pub carried: Carried,
     /// Who shares the answer, by user id.
     pub shared_by: Option<String>,
+    /// Whether what is looked up comes as a message of its own, because Slack cannot edit this one.
+    pub evidence_follows: bool,
 }
 
 /// The surfaces that a message can stand on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Surface {
-    /// Seen by one person, in a channel where it can be shared.
+    /// Seen by one person.
+    #[default]
     Private,
     /// Seen by everyone in the channel.
     Public,
     /// Offered without being asked for.
     Offered,
-    /// A direct message to the bot.
-    Direct,
     /// A modal, where no message and so no feedback is.
     Modal,
 }
@@ -73,10 +75,10 @@ const MAX_CONTEXT: usize = 300;
 #[must_use]
 pub fn message(shown: &Shown, scene: &Scene) -> Option<Message> {
     let message = match &shown.reply {
-        Reply::Answer(answered) => answer(answered, shown.length, scene),
+        Reply::Answer(answered) => answer(answered, shown, scene),
         Reply::Choices(choices) => self::choices(choices, scene),
         Reply::NoMatch(no_match) => self::no_match(no_match, scene),
-        Reply::Help(help) => self::help(help),
+        Reply::Help(help) => self::help(help, scene),
         Reply::Topics(topics) => self::topics(topics),
         Reply::Topic { topic, entries } => self::topic(topic, entries, scene),
         Reply::Status(blocks) => status(blocks),
@@ -88,20 +90,55 @@ pub fn message(shown: &Shown, scene: &Scene) -> Option<Message> {
     Some(message)
 }
 
-/// What a lookup found, as a message of its own: Slack cannot edit the answer to a slash command.
+/// What a lookup found, as a message of its own beside the answer: where Slack cannot edit that, or everyone sees it and
+/// only the asker may see this. It ends with the answer's commands that have real names now.
 #[must_use]
-pub fn evidence(title: &str, blocks: &[Block]) -> Message {
+pub fn evidence(before: &Shown, after: &Shown) -> Option<Message> {
+    let (Reply::Answer(before), Reply::Answer(after)) = (&before.reply, &after.reply) else {
+        return message(after, &Scene::default());
+    };
+    let Evidence::Shown(found) = &after.evidence else {
+        return None;
+    };
+    let mut blocks = found.clone();
+    let old = fences(&before.steps);
+    let filled: Vec<Block> = fences(&after.steps)
+        .into_iter()
+        .filter(|fence| !old.contains(fence))
+        .cloned()
+        .collect();
+    if !filled.is_empty() {
+        blocks.push(Block::Paragraph(vec![markdown::Inline::Text(
+            "The commands, with the real names:".to_owned(),
+        )]));
+        blocks.extend(filled);
+    }
     let mut drawn = vec![
         header("What the cluster shows"),
-        plain_context(&format!("For: {title}")),
+        plain_context(&format!("For: {}", before.title)),
     ];
-    push_fitting(blocks, 0, &mut drawn);
-    let plain = format!("What the cluster shows:\n{}", markdown::plain_blocks(blocks));
-    Message {
+    push_fitting(&blocks, 0, &mut drawn);
+    let plain = format!(
+        "What the cluster shows:\n{}",
+        markdown::plain_blocks(&blocks)
+    );
+    Some(Message {
         text: spoken(&plain),
         blocks: drawn,
         plain: fallback(&plain),
-    }
+    })
+}
+
+/// All fences, those in lists too.
+fn fences(blocks: &[Block]) -> Vec<&Block> {
+    blocks
+        .iter()
+        .flat_map(|block| match block {
+            Block::Code { .. } => vec![block],
+            Block::List { items, .. } => items.iter().flat_map(|item| fences(item)).collect(),
+            Block::Heading { .. } | Block::Paragraph(_) => Vec::new(),
+        })
+        .collect()
 }
 
 /// A message of one sentence.
@@ -183,6 +220,16 @@ fn refused(refusal: &Refusal) -> String {
         Refusal::MutedHere => {
             "I am muted in this channel. Ask me in a direct message, or in another channel.".to_owned()
         }
+        Refusal::PrivateHere => {
+            "In this channel I answer privately only, so this stays between us.".to_owned()
+        }
+        Refusal::JustAnswered { seconds } => {
+            format!("I have shown that answer here just now. In {seconds} s I can show it again.")
+        }
+        Refusal::NoScope => {
+            "I may look at no cluster from here. Whoever runs me can give this channel a scope.".to_owned()
+        }
+        Refusal::OutOfScope => "That may not be looked at from here.".to_owned(),
         Refusal::NoSuchEntry => {
             "The FAQ no longer has that entry. Ask again in your own words.".to_owned()
         }
@@ -190,7 +237,8 @@ fn refused(refusal: &Refusal) -> String {
     }
 }
 
-fn answer(answered: &Answered, length: Length, scene: &Scene) -> Message {
+fn answer(answered: &Answered, shown: &Shown, scene: &Scene) -> Message {
+    let length = shown.length;
     let carried = Carried {
         entry: Some(answered.id.clone()),
         ..scene.carried.clone()
@@ -222,7 +270,13 @@ fn answer(answered: &Answered, length: Length, scene: &Scene) -> Message {
     }
     let evidence = match &answered.evidence {
         Evidence::NotLookedUp => Vec::new(),
+        Evidence::Pending if scene.evidence_follows => vec![plain_context(
+            "Looking at the cluster… What it shows comes in a message of its own.",
+        )],
         Evidence::Pending => vec![plain_context("Looking at the cluster…")],
+        Evidence::OutOfScope => vec![plain_context(
+            "What you named may not be looked at from here, so this is the answer alone.",
+        )],
         Evidence::Shown(found) => {
             let mut drawn = vec![rich::rich_text(vec![rich::section(vec![rich::bold(
                 "What the cluster shows",
@@ -236,7 +290,7 @@ fn answer(answered: &Answered, length: Length, scene: &Scene) -> Message {
         Length::Full => answered.steps.as_slice(),
         Length::Terse => first_steps(&answered.steps),
     };
-    let tail = tail(answered, &carried, scene);
+    let tail = tail(answered, &carried, shown.can_share, scene);
     let is_whole = push_fitting(steps, size(&tail), &mut blocks);
     if !is_whole || steps.len() < answered.steps.len() {
         blocks.push(plain_context(&if answered.sources.is_empty() {
@@ -261,7 +315,9 @@ fn answer(answered: &Answered, length: Length, scene: &Scene) -> Message {
             Some(line) => format!("{}: {lead} — {line}", answered.title),
             None => format!("{}: {lead}", answered.title),
         },
-        Evidence::NotLookedUp | Evidence::Pending => format!("{}: {lead}", answered.title),
+        Evidence::NotLookedUp | Evidence::Pending | Evidence::OutOfScope => {
+            format!("{}: {lead}", answered.title)
+        }
     };
     Message {
         text: spoken(&said),
@@ -271,7 +327,7 @@ fn answer(answered: &Answered, length: Length, scene: &Scene) -> Message {
 }
 
 /// Sources, what it is and how sure, buttons.
-fn tail(answered: &Answered, carried: &Carried, scene: &Scene) -> Vec<Value> {
+fn tail(answered: &Answered, carried: &Carried, can_share: bool, scene: &Scene) -> Vec<Value> {
     let mut blocks = Vec::new();
     if !answered.sources.is_empty() {
         let mut elements = vec![rich::plain("Sources: ")];
@@ -293,7 +349,7 @@ fn tail(answered: &Answered, carried: &Carried, scene: &Scene) -> Vec<Value> {
         how_sure(&answered.how_sure)
     )));
     let mut buttons = Vec::new();
-    if scene.surface == Surface::Private {
+    if can_share && scene.surface == Surface::Private {
         let label = if carried.thread.is_some() {
             "Share in the thread"
         } else {
@@ -396,11 +452,13 @@ fn push_candidates(
     let mut labels: Vec<String> = Vec::new();
     for (number, candidate) in candidates.iter().enumerate() {
         text.push_str(&format!(" {}) {}", number + 1, candidate.title));
+        let mut others: Vec<EntryId> = scene.carried.entry.iter().cloned().collect();
+        others.extend(candidates.iter().map(|other| other.id.clone()));
         let carried = Carried {
             entry: None,
+            others,
             ..scene.carried.clone()
         }
-        .with_others(candidates.iter())
         .about(&candidate.id);
         let mut name = label(&candidate.title);
         if labels.contains(&name) {
@@ -412,7 +470,7 @@ fn push_candidates(
     }
 }
 
-/// Whom to ask instead, in the channel's own words. It may name a user group as Slack writes it (`<!subteam^S1>`).
+/// Whom to ask instead, in the channel's own words.
 fn push_human(ask: Option<&str>, text: &mut String, blocks: &mut Vec<Value>) {
     if let Some(ask) = ask.filter(|ask| !ask.trim().is_empty()) {
         text.push_str(". ");
@@ -423,7 +481,7 @@ fn push_human(ask: Option<&str>, text: &mut String, blocks: &mut Vec<Value>) {
     }
 }
 
-fn help(help: &Help) -> Message {
+fn help(help: &Help, scene: &Scene) -> Message {
     let intro = format!(
         "I answer Kubernetes questions out of {} entries that people wrote and checked. Ask in your own words, or paste the error line.",
         help.entries
@@ -446,6 +504,15 @@ fn help(help: &Help) -> Message {
         .iter()
         .map(|example| rich::section(vec![rich::code(&format!("/k8sfaq {example}"))]))
         .collect::<Vec<_>>();
+    if scene.surface == Surface::Public {
+        // In a channel a prompt is enough: whoever mentions the bot knows it is there.
+        blocks.push(actions(buttons));
+        return Message {
+            text: spoken(text.trim_end_matches(';')),
+            blocks,
+            plain: fallback(&text),
+        };
+    }
     blocks.push(list("Try one of these:", examples));
     blocks.push(actions(buttons));
     let forms = crate::bot::command::Command::FORMS
@@ -475,7 +542,7 @@ fn topics(topics: &[(String, usize)]) -> Message {
         .map(|(topic, entries)| {
             text.push_str(&format!(" {topic} ({entries}),"));
             rich::section(vec![
-                rich::code(&format!("topics {topic}")),
+                rich::code(&format!("topics {}", cut(topic, MAX_LABEL))),
                 rich::plain(&format!("  {entries} entries")),
             ])
         })
@@ -492,33 +559,42 @@ fn topics(topics: &[(String, usize)]) -> Message {
 const MAX_LISTED: usize = 40;
 
 fn topic(topic: &str, entries: &[EntryRef], scene: &Scene) -> Message {
-    let mut text = format!("{topic}:");
-    let rows = entries
+    let mut listed = entries.len().min(MAX_LISTED);
+    let mut blocks = topic_blocks(topic, entries, listed, scene);
+    while size(&blocks) > MAX_BLOCKS && listed > 1 {
+        listed -= 1;
+        blocks = topic_blocks(topic, entries, listed, scene);
+    }
+    let titles: Vec<&str> = entries.iter().map(|entry| entry.title.as_str()).collect();
+    let text = format!("{topic}: {}", titles.join("; "));
+    Message {
+        text: spoken(&text),
+        blocks,
+        plain: fallback(&text),
+    }
+}
+
+fn topic_blocks(topic: &str, entries: &[EntryRef], listed: usize, scene: &Scene) -> Vec<Value> {
+    let shown = &entries[..listed];
+    let rows = shown
         .iter()
-        .take(MAX_LISTED)
         .map(|entry| {
-            text.push_str(&format!(" {};", entry.title));
             rich::section(vec![
-                rich::plain(&format!("{}  ", entry.title)),
+                rich::plain(&format!("{}  ", cut(&entry.title, MAX_HEADER))),
                 rich::code(entry.id.as_str()),
             ])
         })
         .collect::<Vec<_>>();
-    let mut blocks = vec![list(&format!("Entries on {topic}:"), rows)];
-    if entries.len() > MAX_LISTED {
-        blocks.push(plain_context(&format!(
-            "and {} more",
-            entries.len() - MAX_LISTED
-        )));
+    let mut blocks = vec![list(&format!("Entries on {}:", cut(topic, MAX_LABEL)), rows)];
+    if entries.len() > listed {
+        blocks.push(plain_context(&format!("and {} more", entries.len() - listed)));
     }
     // One menu instead of many buttons; its options take 100.
-    let options: Vec<Value> = entries
+    let options: Vec<Value> = shown
         .iter()
-        .take(MAX_LISTED)
         .map(|entry| {
             let carried = Carried {
                 entry: Some(entry.id.clone()),
-                others: Vec::new(),
                 ..scene.carried.clone()
             };
             json!({
@@ -535,11 +611,7 @@ fn topic(topic: &str, entries: &[EntryRef], scene: &Scene) -> Message {
             "options": options,
         })]));
     }
-    Message {
-        text: spoken(text.trim_end_matches(';')),
-        blocks,
-        plain: fallback(&text),
-    }
+    blocks
 }
 
 /// A menu's value holds 150 characters only: the entry, and the thread.

@@ -2,5 +2,6 @@
 mod conversations;
 mod drawn;
 mod fake;
+mod render;
 mod rules;
 mod workspace;

@@ -8,11 +8,13 @@ use hmac::{Hmac, KeyInit, Mac};
 use k8sfaq::bot::Bot;
 use k8sfaq::bot::health::{Health, Part, Readiness};
 use k8sfaq::bot::metrics::Metrics;
+use k8sfaq::bot::policy::{self, Policy};
 use k8sfaq::bot::reply::Shown;
 use k8sfaq::bot::request::Request;
 use k8sfaq::faq::answer::Faq;
 use k8sfaq::faq::catalog::Catalog;
 use k8sfaq::slack::conversation::Core;
+use k8sfaq::state::State;
 use k8sfaq::slack::socket::Pace;
 use k8sfaq::slack::{self, Mode, Report, Running, Secret, Secrets, Settings};
 use serde_json::{Value, json};
@@ -87,7 +89,23 @@ pub enum At {
 /// The bot, made once: its index takes a moment.
 pub fn bot() -> Arc<Bot> {
     static BOT: OnceLock<Arc<Bot>> = OnceLock::new();
-    Arc::clone(BOT.get_or_init(|| Arc::new(Bot::new(Faq::new(Catalog::shipped()).unwrap()))))
+    Arc::clone(BOT.get_or_init(|| fresh_bot()))
+}
+
+/// A bot with a state of its own, in memory.
+pub fn fresh_bot() -> Arc<Bot> {
+    Arc::new(plain_bot())
+}
+
+pub fn plain_bot() -> Bot {
+    let faq = Faq::new(Catalog::shipped()).unwrap();
+    // Tests ask faster than people.
+    let channels: policy::Settings = serde_json::from_value(json!({
+        "default": {"limits": {"person_per_minute": 0, "channel_per_minute": 0}},
+    }))
+    .unwrap();
+    Bot::new(faq, State::in_memory().unwrap())
+        .with_policy(Policy::new(channels, policy::People::default()))
 }
 
 /// A pace for tests: what takes seconds takes milliseconds.
@@ -124,6 +142,7 @@ pub fn settings(fake: &Fake, mode: Mode) -> Settings {
 pub fn core(handle: impl Fn(Request) -> Option<Shown> + Send + Sync + 'static) -> Core {
     let bot = bot();
     Core {
+        bot: Arc::clone(&bot),
         handle: Arc::new(move |request: Request| {
             let special = handle(request.clone());
             let bot = Arc::clone(&bot);
