@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use super::Secrets;
 
 /// Longest wait for one call: Slack answers in well under a second, and a person waits behind each call.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Largest answer to `auth.test` that is read, in bytes: a real one has a few hundred.
 const MAX_AUTH_ANSWER: usize = 64 * 1024;

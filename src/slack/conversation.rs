@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -34,6 +35,10 @@ const MAX_IN_FLIGHT: usize = 256;
 
 /// Most events beyond those that are told to come back later; what exceeds this too is dropped.
 const MAX_TURNED_AWAY: usize = 64;
+
+/// Most questions that are thought about at once. A search takes milliseconds of a processor; many ready ones at once would
+/// stand before everything that only waits for the network.
+const MAX_THINKING: usize = 8;
 
 /// Longest work on one event. Nothing of ours takes a tenth of it, waits that Slack asked for included.
 const MAX_WORK: Duration = Duration::from_secs(150);
@@ -76,12 +81,15 @@ pub struct Conversations {
     /// The channels of direct messages with the bot, which commands cannot tell from those between people.
     own_directs: Seen,
     work: TaskTracker,
+    /// Where work is done, whichever thread hands it over.
+    workers: Handle,
+    thinking: Semaphore,
     room: Arc<Semaphore>,
     room_for_refusals: Arc<Semaphore>,
 }
 
 impl Conversations {
-    /// No conversation yet.
+    /// No conversation yet; its work is done by the runtime that this is called in.
     #[must_use]
     pub fn new(
         core: Core,
@@ -104,6 +112,8 @@ impl Conversations {
             shared: Seen::new(MAX_SEEN),
             own_directs: Seen::new(MAX_SEEN),
             work: TaskTracker::new(),
+            workers: Handle::current(),
+            thinking: Semaphore::new(MAX_THINKING),
             room: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
             room_for_refusals: Arc::new(Semaphore::new(MAX_TURNED_AWAY)),
         })
@@ -133,7 +143,7 @@ impl Conversations {
             },
         };
         let conversations = Arc::clone(self);
-        self.work.spawn(async move {
+        let work = async move {
             let _permit = permit;
             if is_turned_away {
                 let busy = Shown::private(Reply::Refused(Refusal::Busy));
@@ -155,7 +165,8 @@ impl Conversations {
             if apology.catch_unwind().await.is_err() {
                 conversations.metrics.panicked();
             }
-        });
+        };
+        self.work.spawn_on(work, &self.workers);
     }
 
     /// Waits until what is in flight is answered, at most so long.
@@ -864,6 +875,8 @@ impl Conversations {
             place,
             action,
         };
+        // It is never closed.
+        let _turn = self.thinking.acquire().await;
         (self.core.handle)(request).await
     }
 

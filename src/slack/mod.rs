@@ -24,6 +24,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -52,6 +54,13 @@ pub struct Settings {
     /// The pace of connections and retries. Only tests change it.
     #[serde(skip)]
     pub pace: Pace,
+    /// Longest wait for one call. Only tests change it.
+    #[serde(skip, default = "call_timeout")]
+    pub call_timeout: Duration,
+}
+
+fn call_timeout() -> Duration {
+    api::CALL_TIMEOUT
 }
 
 /// How Slack's events come in.
@@ -74,6 +83,7 @@ impl Default for Settings {
             connections: 2,
             test_channel: None,
             pace: Pace::default(),
+            call_timeout: call_timeout(),
         }
     }
 }
@@ -153,7 +163,7 @@ pub struct Running {
     conversations: Arc<Conversations>,
     /// Where `http` mode listens.
     pub address: Option<SocketAddr>,
-    intake: tokio::task::JoinHandle<anyhow::Result<()>>,
+    intake: JoinHandle<anyhow::Result<()>>,
     grace: Duration,
 }
 
@@ -187,7 +197,8 @@ pub async fn start(
     report
         .health
         .set(Part::Slack, Readiness::NotReady("starting".to_owned()));
-    let api = Arc::new(Api::new(&settings.api_url, &secrets)?);
+    let api = Api::new(&settings.api_url, &secrets)?.with_timeout(settings.call_timeout);
+    let api = Arc::new(api);
     let identity = identity(&api, &settings, &report.health, &stop).await?;
     tell_missing_scopes(&identity);
     tracing::info!(
@@ -216,17 +227,14 @@ pub async fn start(
                 (settings.connections, settings.pace),
                 stop,
             );
-            let first = match sockets.open_first().await {
-                Err(error) if error.is_about_the_token() => {
+            let (intake, first) = read_apart(sockets)?;
+            match first.await {
+                Ok(Err(error)) if error.is_about_the_token() => {
                     bail!("{}", refused_token("SLACK_APP_TOKEN", &error))
                 }
                 // Anything else passes by itself, and is tried again.
-                other => other.ok(),
-            };
-            let intake = tokio::spawn(async move {
-                sockets.run(first).await;
-                Ok(())
-            });
+                _ => {}
+            }
             (None, intake)
         }
         Mode::Http => {
@@ -258,6 +266,50 @@ pub async fn start(
         intake,
         grace: DEFAULT_GRACE,
     })
+}
+
+/// Reads Slack's connections on a thread of its own: however many questions are thought about, acknowledgements do not wait
+/// for them. Gives what ends with the thread, and what came of the first connection.
+fn read_apart(
+    sockets: Arc<Sockets>,
+) -> anyhow::Result<(
+    JoinHandle<anyhow::Result<()>>,
+    oneshot::Receiver<Result<(), CallError>>,
+)> {
+    let readers = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("no runtime can be made for Slack's connections")?;
+    let (tell_first, first) = oneshot::channel();
+    let (tell_end, end) = oneshot::channel::<()>();
+    std::thread::Builder::new()
+        .name("slack-sockets".to_owned())
+        .spawn(move || {
+            let _tell_end = tell_end;
+            readers.block_on(async move {
+                match sockets.open_first().await {
+                    Ok(link) => {
+                        // Whoever waited for it may be gone: then the process ends.
+                        let _ = tell_first.send(Ok(()));
+                        sockets.run(Some(link)).await;
+                    }
+                    Err(error) => {
+                        let is_final = error.is_about_the_token();
+                        let _ = tell_first.send(Err(error));
+                        if !is_final {
+                            sockets.run(None).await;
+                        }
+                    }
+                }
+            });
+        })
+        .context("no thread can be made for Slack's connections")?;
+    let intake = tokio::spawn(async move {
+        // The sender goes with the thread, whatever ends it.
+        let _ = end.await;
+        Ok(())
+    });
+    Ok((intake, first))
 }
 
 fn check_settings(settings: &Settings) -> anyhow::Result<()> {

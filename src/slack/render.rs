@@ -9,6 +9,7 @@ use crate::bot::reply::{
     Answered, Choices, EntryRef, Evidence, Help, HowSure, Length, NoMatch, Refusal, Reply, Shown,
 };
 use crate::bot::request::Vote;
+use crate::faq::entry::Source;
 use crate::faq::id::EntryId;
 use crate::faq::markdown::{self, Block};
 
@@ -67,6 +68,13 @@ const MAX_HEADER: usize = 150;
 
 /// Most characters of steps in a terse answer: what a phone shows without scrolling.
 const MAX_TERSE: usize = 500;
+
+/// Longest lead that is drawn with its marks, in characters: the content's own rule is 350.
+const MAX_LEAD: usize = 700;
+
+/// Most sources that are named, and the longest address among them, in characters.
+const MAX_SOURCES: usize = 5;
+const MAX_URL: usize = 500;
 
 /// Longest line of context, in characters.
 const MAX_CONTEXT: usize = 300;
@@ -255,19 +263,20 @@ fn answer(answered: &Answered, shown: &Shown, scene: &Scene) -> Message {
             json!({"type": "user", "user_id": user}),
         ])]));
     }
+    let mut lead = answered.lead.clone();
+    if markdown::plain(&lead).chars().count() > MAX_LEAD {
+        let cut = cut(&markdown::plain(&lead), MAX_LEAD);
+        lead = vec![markdown::Inline::Text(cut)];
+    }
     match length {
-        Length::Full => {
-            blocks.push(header(&answered.title));
-            blocks.push(rich::paragraph(&answered.lead));
-        }
+        Length::Full => blocks.push(header(&answered.title)),
         Length::Terse => {
-            let mut lead = vec![markdown::Inline::Strong(vec![markdown::Inline::Text(
-                format!("{} ", answered.title),
-            )])];
-            lead.extend(answered.lead.iter().cloned());
-            blocks.push(rich::paragraph(&lead));
+            let title = format!("{} ", cut(&answered.title, MAX_HEADER));
+            let title = markdown::Inline::Text(title);
+            lead.insert(0, markdown::Inline::Strong(vec![title]));
         }
     }
+    blocks.push(rich::paragraph(&lead));
     let evidence = match &answered.evidence {
         Evidence::NotLookedUp => Vec::new(),
         Evidence::Pending if scene.evidence_follows => vec![plain_context(
@@ -329,9 +338,15 @@ fn answer(answered: &Answered, shown: &Shown, scene: &Scene) -> Message {
 /// Sources, what it is and how sure, buttons.
 fn tail(answered: &Answered, carried: &Carried, can_share: bool, scene: &Scene) -> Vec<Value> {
     let mut blocks = Vec::new();
-    if !answered.sources.is_empty() {
+    let sources: Vec<&Source> = answered
+        .sources
+        .iter()
+        .filter(|source| source.url.chars().count() <= MAX_URL)
+        .take(MAX_SOURCES)
+        .collect();
+    if !sources.is_empty() {
         let mut elements = vec![rich::plain("Sources: ")];
-        for (number, source) in answered.sources.iter().enumerate() {
+        for (number, source) in sources.iter().enumerate() {
             if number > 0 {
                 elements.push(rich::plain(" · "));
             }
@@ -369,11 +384,7 @@ fn tail(answered: &Answered, carried: &Carried, can_share: bool, scene: &Scene) 
             buttons.len(),
         ));
     }
-    if let Some(source) = answered
-        .sources
-        .first()
-        .filter(|source| source.url.len() <= 3_000)
-    {
+    if let Some(source) = sources.first() {
         let mut link = button("Read more", &Button::Link, buttons.len());
         link["url"] = Value::String(source.url.clone());
         link["accessibility_label"] = Value::String(label(&format!("Read more: {}", source.title)));
@@ -461,8 +472,8 @@ fn push_candidates(
         }
         .about(&candidate.id);
         let mut name = label(&candidate.title);
-        if labels.contains(&name) {
-            // Two titles that begin alike are told apart by the id.
+        if labels.contains(&name) || !name.chars().any(char::is_alphanumeric) {
+            // Two titles that begin alike are told apart by the id, and one without a word is read out by it.
             name = label(&format!("{}: {}", candidate.id, candidate.title));
         }
         labels.push(name.clone());

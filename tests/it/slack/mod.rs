@@ -2,6 +2,7 @@
 mod conversations;
 mod drawn;
 mod fake;
+mod faults;
 mod render;
 mod rules;
 mod workspace;

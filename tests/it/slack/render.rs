@@ -138,7 +138,7 @@ fn payload(message: &Message) -> Value {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn every_payload_is_valid_and_nothing_foreign_is_markup(

@@ -377,6 +377,13 @@ impl Workspace {
         self.next("chat.postMessage", before).await
     }
 
+    /// A mention, and the answer that comes as the message after so many.
+    pub async fn mention_after(&self, text: &str, before: usize) -> Seen {
+        let payload = self.mention_payload(text, None);
+        self.deliver("events_api", &payload).await;
+        self.next("chat.postMessage", before).await
+    }
+
     /// The call number `before` of a method that Slack did.
     pub async fn next(&self, method: &str, before: usize) -> Seen {
         self.fake
