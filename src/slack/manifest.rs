@@ -22,6 +22,13 @@ pub const WATCH_SCOPES: [(&str, &str); 2] = [
     ("groups:history", "messages in private channels: message.groups"),
 ];
 
+/// The bot scopes that live evidence needs, to keep it from those who may not see it.
+pub const EVIDENCE_SCOPES: [(&str, &str); 3] = [
+    ("channels:read", "whether a public channel is shared with others: conversations.info"),
+    ("groups:read", "whether a private channel is shared with others: conversations.info"),
+    ("usergroups:read", "who is in a user group of a scope: usergroups.users.list"),
+];
+
 /// The events that the code acts on.
 pub const EVENTS: [&str; 3] = ["app_home_opened", "app_mention", "message.im"];
 
@@ -37,6 +44,8 @@ pub struct Options {
     pub url: Option<String>,
     /// Whether some channel has `watch = true`.
     pub watch: bool,
+    /// Whether some channel may look at a cluster.
+    pub evidence: bool,
 }
 
 /// Why no manifest can be made.
@@ -111,7 +120,7 @@ pub fn manifest(options: &Options) -> Result<Value, ManifestError> {
                 "description": "Search the FAQ for this message",
             }],
         },
-        "oauth_config": {"scopes": {"bot": scopes(options.watch)}},
+        "oauth_config": {"scopes": {"bot": scopes(options)}},
         "settings": {
             "event_subscriptions": subscriptions,
             "interactivity": interactivity,
@@ -135,9 +144,15 @@ pub fn missing_scopes(granted: Option<&[String]>) -> Vec<&'static str> {
         .collect()
 }
 
-fn scopes(watch: bool) -> Vec<&'static str> {
-    let extra = if watch { &WATCH_SCOPES[..] } else { &[] };
-    SCOPES.iter().chain(extra).map(|(scope, _)| *scope).collect()
+fn scopes(options: &Options) -> Vec<&'static str> {
+    let watch = if options.watch { &WATCH_SCOPES[..] } else { &[] };
+    let evidence = if options.evidence {
+        &EVIDENCE_SCOPES[..]
+    } else {
+        &[]
+    };
+    let all = SCOPES.iter().chain(watch).chain(evidence);
+    all.map(|(scope, _)| *scope).collect()
 }
 
 fn events(watch: bool) -> Vec<&'static str> {

@@ -72,6 +72,7 @@ pub struct World {
     pub opened: usize,
     pub closed_by_bot: usize,
     pub refuse_hello: bool,
+    pub scopes: Option<String>,
     next: u64,
 }
 
@@ -398,9 +399,9 @@ async fn method(
     match answer {
         Ok(answer) => {
             let mut response = Json(answer).into_response();
-            response
-                .headers_mut()
-                .insert("x-oauth-scopes", SCOPES.parse().unwrap());
+            let scopes = fake.world.lock().unwrap().scopes.clone();
+            let scopes = scopes.as_deref().unwrap_or(SCOPES).parse().unwrap();
+            response.headers_mut().insert("x-oauth-scopes", scopes);
             response
         }
         Err(code) => {
@@ -481,6 +482,10 @@ fn answer(fake: &Fake, method: &str, body: &Value) -> Result<Value, &'static str
             Ok(json!({"ok": true, "view": {"id": format!("V{number}")}}))
         }
         "assistant.threads.setSuggestedPrompts" => Ok(json!({"ok": true})),
+        "conversations.info" => Ok(json!({"ok": true, "channel": {
+            "id": channel, "is_ext_shared": channel == "CSHARED", "is_pending_ext_shared": false,
+        }})),
+        "usergroups.users.list" => Ok(json!({"ok": true, "users": ["U1", "U8"]})),
         _ => Err("unknown_method"),
     }
 }

@@ -3,6 +3,8 @@ mod conversations;
 mod drawn;
 mod fake;
 mod faults;
+mod http;
 mod render;
 mod rules;
+mod setup;
 mod workspace;

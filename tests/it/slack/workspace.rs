@@ -212,6 +212,10 @@ impl Workspace {
         }
     }
 
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.address.unwrap()
+    }
+
     pub fn is_ready(&self) -> bool {
         self.health.is_ready()
     }
