@@ -4,6 +4,7 @@ mod drawn;
 mod fake;
 mod faults;
 mod http;
+mod policy;
 mod render;
 mod rules;
 mod setup;

@@ -201,6 +201,10 @@ impl Workspace {
                     (world.sockets.len() >= wanted).then_some(())
                 })
                 .await;
+            // Slack has said hello; the bot may be about to read it.
+            while workspace.readiness() != Readiness::Ready {
+                tokio::task::yield_now().await;
+            }
         }
         workspace
     }
