@@ -4,5 +4,6 @@ pub mod cli;
 pub mod config;
 pub mod faq;
 pub mod serve;
+pub mod slack;
 pub mod state;
 pub mod web;

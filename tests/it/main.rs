@@ -13,4 +13,5 @@ mod layering;
 mod questions;
 mod search;
 mod serve;
+mod slack;
 mod terminal;
