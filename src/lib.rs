@@ -2,6 +2,7 @@
 pub mod bot;
 pub mod cli;
 pub mod config;
+pub mod discord;
 pub mod faq;
 pub mod serve;
 pub mod slack;

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 use serenity::builder::{CreateCommand, CreateCommandOption};
-use serenity::model::application::{CommandOptionType, CommandType, InstallationContext, InteractionContext};
+use serenity::model::application::{
+    CommandOptionType, CommandType, InstallationContext, InteractionContext,
+};
 
 use super::rest::{Rest, RestError};
 
@@ -56,7 +58,8 @@ pub(super) fn all() -> Vec<CreateCommand> {
                     .set_autocomplete(true),
                 )
                 .add_option(
-                    option(CommandOptionType::User, "target", "Whom the answer is for").required(false),
+                    option(CommandOptionType::User, "target", "Whom the answer is for")
+                        .required(false),
                 )
                 .add_option(
                     option(
@@ -102,12 +105,12 @@ pub(super) fn is_same(there: &Value, wanted: &Value) -> bool {
 /// Whether a value says all that another one says. What is left out counts as the default.
 fn covers(there: &Value, wanted: &Value) -> bool {
     match (there, wanted) {
-        (Value::Object(there), Value::Object(wanted)) => wanted.iter().all(|(key, value)| {
-            match there.get(key) {
+        (Value::Object(there), Value::Object(wanted)) => {
+            wanted.iter().all(|(key, value)| match there.get(key) {
                 Some(other) => covers(other, value),
                 None => is_default(value),
-            }
-        }),
+            })
+        }
         // Contexts and installation types are sets; options are in order, and their order matters to people.
         (Value::Array(there), Value::Array(wanted)) => {
             let is_set = wanted.iter().all(Value::is_number);

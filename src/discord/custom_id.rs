@@ -95,7 +95,16 @@ mod tests {
 
     #[test]
     fn what_is_older_newer_or_foreign_is_none_of_ours() {
-        for text in ["", "k1", "k0:up:pod-pending", "k2:pick", "k1:up:Not An Id", "k1:del:me", "k1:pick:x", "tag:up"] {
+        for text in [
+            "",
+            "k1",
+            "k0:up:pod-pending",
+            "k2:pick",
+            "k1:up:Not An Id",
+            "k1:del:me",
+            "k1:pick:x",
+            "tag:up",
+        ] {
             assert_eq!(CustomId::parse(text), None, "{text}");
         }
     }

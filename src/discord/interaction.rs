@@ -88,7 +88,7 @@ impl Adapter {
         match (command.data.name.as_str(), command.data.kind) {
             (commands::SLASH, CommandType::ChatInput) => {
                 let typed = Typed::of(&command);
-                let faq = (self.answers.faq)();
+                let faq = self.answers.bot.faq();
                 let id = typed.question.trim().parse::<EntryId>().ok();
                 let is_known = id.as_ref().is_some_and(|id| faq.entry(id).is_some());
                 // Whoever picks a choice sends its value; a made-up id is searched, and named if that finds nothing.
@@ -120,7 +120,8 @@ impl Adapter {
                     place: asked_at,
                     action,
                 };
-                self.answer(call, request, setting, manner, unknown_id).await;
+                self.answer(call, request, setting, manner, unknown_id)
+                    .await;
             }
             (commands::ON_MESSAGE, CommandType::Message) => {
                 self.on_message(call, &command, person, asked_at).await;
@@ -183,7 +184,7 @@ impl Adapter {
             .data
             .autocomplete()
             .map_or("", |option| option.value);
-        let faq = (self.answers.faq)();
+        let faq = self.answers.bot.faq();
         let choices = autocomplete::choices(&faq, typed);
         let result = call.complete(&self.rest, &choices).await;
         self.settle("an autocompletion", result);
@@ -198,9 +199,9 @@ impl Adapter {
         let asker = component.user.id.get();
         let person = person(asker, component.member.as_ref());
         let chosen = match &component.data.kind {
-            ComponentInteractionDataKind::StringSelect { values } => {
-                values.first().and_then(|value| value.parse::<EntryId>().ok())
-            }
+            ComponentInteractionDataKind::StringSelect { values } => values
+                .first()
+                .and_then(|value| value.parse::<EntryId>().ok()),
             _ => None,
         };
         let mut setting = Setting {
@@ -249,9 +250,7 @@ impl Adapter {
             self.settle("a refusal to delete", result);
             return;
         }
-        let taken = call
-            .respond(&self.rest, Response::UpdateLater, None)
-            .await;
+        let taken = call.respond(&self.rest, Response::UpdateLater, None).await;
         if self.settle("taking an answer away", taken) {
             let result = call.delete(&self.rest).await;
             self.settle("taking an answer away", result);
@@ -272,14 +271,16 @@ impl Adapter {
             biased;
             result = &mut job => {
                 let shown = self.answered(result);
-                let (message, is_private) = draw(&shown, setting, manner, unknown_id);
+                let (message, is_private) = draw(&shown, &setting, manner, unknown_id.as_deref());
                 let response = match manner {
                     Manner::Swap => Response::Update,
                     Manner::Open | Manner::Private => Response::Message { is_private },
                 };
                 let result = call.respond(&self.rest, response, Some(&message)).await;
                 self.acknowledged(call, result.is_ok());
-                self.settle("an answer", result);
+                if self.settle("an answer", result) {
+                    self.add_evidence(call, shown, &setting, manner).await;
+                }
             }
             () = sleep_until(call.received + DEFER_AFTER) => {
                 self.metrics.event(Platform::Discord, "deferred");
@@ -301,7 +302,7 @@ impl Adapter {
                     return;
                 };
                 let shown = self.answered(result);
-                let (message, is_private) = draw(&shown, setting, manner, unknown_id);
+                let (message, is_private) = draw(&shown, &setting, manner, unknown_id.as_deref());
                 // A deferral is public or private for good: what is for the asker alone goes into another message.
                 if is_private && manner == Manner::Open {
                     let removed = call.delete(&self.rest).await;
@@ -310,10 +311,30 @@ impl Adapter {
                     self.settle("a late private answer", result);
                 } else {
                     let result = call.edit(&self.rest, &message).await;
-                    self.settle("a late answer", result);
+                    if self.settle("a late answer", result) {
+                        self.add_evidence(call, shown, &setting, manner).await;
+                    }
                 }
             }
         }
+    }
+
+    /// Looks at the cluster where the reply is to have what it shows, and puts that into the same message; beside it, for the
+    /// asker alone, where not everyone may see it.
+    async fn add_evidence(&self, call: &Call, shown: Shown, setting: &Setting, manner: Manner) {
+        let Some(lookup) = shown.lookup else {
+            return;
+        };
+        let evidence = self.answers.bot.evidence(lookup).await;
+        let is_beside =
+            shown.audience == Audience::Everyone && evidence.audience == Audience::Asker;
+        let (message, _) = draw(&evidence, setting, manner, None);
+        let result = if is_beside {
+            call.whisper(&self.rest, &message).await
+        } else {
+            call.edit(&self.rest, &message).await
+        };
+        self.settle("what the cluster shows", result);
     }
 
     fn acknowledged(&self, call: &Call, is_taken: bool) {
@@ -368,10 +389,11 @@ impl Typed {
 /// A reply as a message, and whether only the asker may see it.
 fn draw(
     shown: &Shown,
-    mut setting: Setting,
+    setting: &Setting,
     manner: Manner,
-    unknown_id: Option<String>,
+    unknown_id: Option<&str>,
 ) -> (Rendered, bool) {
+    let mut setting = setting.clone();
     let is_private = match manner {
         Manner::Private | Manner::Swap => true,
         Manner::Open => shown.audience == Audience::Asker || !is_for_all(&shown.reply),
@@ -381,7 +403,7 @@ fn draw(
     if let Some(id) = unknown_id
         && !is_answer
     {
-        setting.above = Some(Above::NoSuchId(id));
+        setting.above = Some(Above::NoSuchId(id.to_owned()));
     } else if !is_answer {
         // Nobody is called to read that nothing was found.
         setting.above = None;
@@ -428,7 +450,12 @@ fn readable(message: &serenity::model::channel::Message) -> String {
     for embed in &message.embeds {
         parts.extend(embed.title.clone());
         parts.extend(embed.description.clone());
-        parts.extend(embed.fields.iter().map(|field| format!("{}: {}", field.name, field.value)));
+        parts.extend(
+            embed
+                .fields
+                .iter()
+                .map(|field| format!("{}: {}", field.name, field.value)),
+        );
     }
     parts.retain(|part| !part.trim().is_empty());
     parts.join("\n")
@@ -438,14 +465,18 @@ fn call(data: &Value, received: Instant) -> Option<Call> {
     Some(Call {
         id: place::number(&data["id"])?,
         application: place::number(&data["application_id"])?,
-        token: data["token"].as_str().filter(|token| is_token(token))?.to_owned(),
+        token: data["token"]
+            .as_str()
+            .filter(|token| is_token(token))?
+            .to_owned(),
         received,
     })
 }
 
 /// The token becomes a part of an address.
 fn is_token(token: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'=' | b':');
+    let is_plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'=' | b':');
     !token.is_empty() && token.bytes().all(is_plain)
 }
 

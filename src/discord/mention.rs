@@ -12,14 +12,18 @@ use super::place::number;
 use super::render::{self, Rendered, Setting};
 use super::rest::RestError;
 use super::{Adapter, Denial, Denied, lock, send};
-use crate::bot::reply::{Reply, Shown};
-use crate::bot::request::{Action, Person, Platform, Request};
+use crate::bot::policy::Author;
+use crate::bot::reply::{Audience, Refusal, Reply, Shown};
+use crate::bot::request::{Action, Person, Place, Platform, Request};
 
 /// Messages that are remembered as answered: after a resume Discord may tell of one again.
 const MAX_SEEN: usize = 4096;
 
 /// How long a channel's refusal is believed before it is tried again.
 const BELIEVED_FOR: Duration = Duration::from_secs(600);
+
+/// Discord's ids begin with the milliseconds since 2015, above 22 other bits.
+const MILLISECONDS_AN_HOUR: u64 = 60 * 60 * 1000;
 
 /// Discord's message types that people write: a message, and a reply.
 const WRITTEN: [u64; 2] = [0, 19];
@@ -66,11 +70,32 @@ struct Message {
     member: Option<Member>,
     #[serde(default)]
     referenced_message: Option<Referenced>,
+    #[serde(default)]
+    embeds: Vec<Embed>,
+}
+
+/// What an alert says in an embed.
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+struct Embed {
+    title: String,
+    description: String,
+    fields: Vec<Field>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Field {
+    name: String,
+    value: String,
 }
 
 #[derive(Debug, Deserialize)]
 struct User {
     id: Id,
+    #[serde(default)]
+    username: String,
     #[serde(default)]
     bot: bool,
 }
@@ -110,8 +135,16 @@ impl Adapter {
         let Some(me) = self.me.get() else {
             return;
         };
-        let Some(action) = addressed(&message, me.user) else {
-            return;
+        let mut place = self
+            .threads
+            .of_message(message.guild_id.map(|id| id.0), message.channel_id.0);
+        let action = match addressed(&message, me.user) {
+            Some(action) => action,
+            None if message.author.id.0 != me.user => match self.overheard(&message, &mut place) {
+                Some(action) => action,
+                None => return,
+            },
+            None => return,
         };
         if !self.seen.is_new(message.id.0) {
             return;
@@ -123,46 +156,130 @@ impl Adapter {
         };
         let adapter = Arc::clone(self);
         self.spawn(permit, async move {
-            adapter.answer_message(message, action).await;
+            adapter.answer_message(message, place, action).await;
         });
     }
 
-    async fn answer_message(&self, message: Message, action: Action) {
+    /// A message that is not addressed to the bot, in a channel that it watches.
+    fn overheard(&self, message: &Message, place: &mut Place) -> Option<Action> {
+        let is_written = WRITTEN.contains(&message.kind) && !message.content.trim().is_empty();
+        let is_alert = !message.embeds.is_empty();
+        if !(is_written || is_alert) || message.guild_id.is_none() {
+            return None;
+        }
+        let id = message
+            .webhook_id
+            .unwrap_or(message.author.id)
+            .0
+            .to_string();
+        let author = if message.author.bot || message.webhook_id.is_some() {
+            Author::Bot {
+                id: &id,
+                name: &message.author.username,
+            }
+        } else {
+            Author::Person
+        };
+        if !self.answers.bot.hears(place, author) {
+            return None;
+        }
+        // An offer is made once for each thread and entry. A channel without threads would then never see it again, so
+        // there it is once an hour.
+        if place.thread.is_none() {
+            let hour = message.id.0 >> 22;
+            let hour = hour / MILLISECONDS_AN_HOUR;
+            place.thread = Some(format!("{}/{hour}", place.channel));
+        }
+        let mut parts = vec![message.content.clone()];
+        for embed in &message.embeds {
+            parts.extend([embed.title.clone(), embed.description.clone()]);
+            let fields = embed.fields.iter();
+            parts.extend(fields.map(|field| format!("{}: {}", field.name, field.value)));
+        }
+        parts.retain(|part| !part.trim().is_empty());
+        let text = parts.join("\n");
+        Some(Action::Overheard { text })
+    }
+
+    async fn answer_message(self: &Arc<Self>, message: Message, place: Place, action: Action) {
         let channel = message.channel_id.0;
         let denial = self.denial(channel);
         if denial == Some(Denial::Messages) {
             return;
         }
         let is_offer = matches!(action, Action::Overheard { .. });
+        let is_in_thread = place.thread == Some(channel.to_string());
+        let asker = message.author.id.0;
         let request = Request {
             person: Person {
-                id: message.author.id.0.to_string(),
+                id: asker.to_string(),
                 groups: message.member.map_or_else(Vec::new, |member| member.roles),
             },
-            place: self
-                .threads
-                .of_message(message.guild_id.map(|id| id.0), channel),
+            place,
             action,
         };
-        let shown = match tokio::time::timeout(super::GIVE_UP_AFTER, self.ask(request)).await {
+        let mut shown = match tokio::time::timeout(super::GIVE_UP_AFTER, self.ask(request)).await {
             Ok(result) => self.answered(result),
             Err(_) => return,
         };
         if is_said_by_silence(&shown) {
             return;
         }
+        let lookup = shown.lookup.take();
         let setting = Setting {
-            asker: (!is_offer).then_some(message.author.id.0),
+            asker: (!is_offer).then_some(asker),
             is_text_only: denial == Some(Denial::Embeds),
-            is_offer,
+            can_mute: is_offer && is_in_thread,
             ..Setting::default()
         };
+        // A channel that is private to its askers is answered by a direct message: a reply cannot be for one person alone.
+        let is_refusal = matches!(shown.reply, Reply::Refused(_));
+        if shown.audience == Audience::Asker && message.guild_id.is_some() && !is_refusal {
+            self.whisper(asker, &shown).await;
+            return;
+        }
         let Some(rendered) = render::render(&shown, &setting) else {
             return;
         };
-        let sent = self.reply(channel, message.id.0, &rendered, &shown, &setting);
-        let result = sent.await.map(drop);
-        self.settle("a reply to a message", result);
+        let sent = self
+            .reply(channel, message.id.0, &rendered, &shown, &setting)
+            .await;
+        let (id, result) = match sent {
+            Ok(id) => (id, Ok(())),
+            Err(error) => (None, Err(error)),
+        };
+        if !self.settle("a reply to a message", result) {
+            return;
+        }
+        let (Some(lookup), Some(id)) = (lookup, id) else {
+            return;
+        };
+        let evidence = self.answers.bot.evidence(lookup).await;
+        if evidence.audience == Audience::Asker && shown.audience == Audience::Everyone {
+            self.whisper(asker, &evidence).await;
+            return;
+        }
+        let setting = Setting {
+            is_text_only: self.denial(channel) == Some(Denial::Embeds),
+            ..setting
+        };
+        if let Some(rendered) = render::render(&evidence, &setting) {
+            let result = send::edit(&self.rest, channel, id, &rendered).await;
+            self.settle("what the cluster shows", result);
+        }
+    }
+
+    /// Tells somebody alone, in a direct message.
+    async fn whisper(&self, person: u64, shown: &Shown) {
+        let setting = Setting {
+            is_private: true,
+            ..Setting::default()
+        };
+        let Some(rendered) = render::render(shown, &setting) else {
+            return;
+        };
+        let result = send::direct(&self.rest, person, &rendered).await;
+        self.settle("a direct message", result);
     }
 
     /// Sends a reply; as text where embeds are not allowed. What a channel refuses is remembered for a while.
@@ -228,12 +345,17 @@ impl Adapter {
 
 /// To a message the bot does not answer that it may not answer, or that too much is asked.
 fn is_said_by_silence(shown: &Shown) -> bool {
-    use crate::bot::reply::Refusal;
     match &shown.reply {
         Reply::Silence => true,
         Reply::Refused(refusal) => match refusal {
-            Refusal::TooMany { .. } | Refusal::MutedHere | Refusal::Busy => true,
-            Refusal::NoSuchEntry | Refusal::Broken => false,
+            Refusal::TooMany { .. }
+            | Refusal::JustAnswered { .. }
+            | Refusal::MutedHere
+            | Refusal::PrivateHere
+            | Refusal::Busy => true,
+            Refusal::NoScope | Refusal::OutOfScope | Refusal::NoSuchEntry | Refusal::Broken => {
+                false
+            }
         },
         _ => false,
     }
@@ -278,7 +400,12 @@ fn without_mention(content: &str, me: u64) -> String {
     // A mention in the middle leaves two spaces; line breaks stay, for a paste is read line by line.
     let lines: Vec<String> = text
         .lines()
-        .map(|line| line.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "))
+        .map(|line| {
+            line.split(' ')
+                .filter(|word| !word.is_empty())
+                .collect::<Vec<_>>()
+                .join(" ")
+        })
         .collect();
     lines.join("\n").trim().to_owned()
 }

@@ -30,14 +30,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bot::Bot;
-use crate::bot::health::Health;
+use crate::bot::health::{Health, Part, Readiness};
 use crate::bot::metrics::Metrics;
-use crate::bot::reply::{Audience, Length, Refusal, Reply, Shown};
+use crate::bot::reply::{Refusal, Reply, Shown};
 use crate::bot::request::{Platform, Request};
-use crate::faq::answer::Faq;
 use commands::Registered;
-use gateway::{Dispatch, Gateway};
 pub use gateway::GatewayError;
+use gateway::{Dispatch, Gateway};
 use mention::Seen;
 use place::Threads;
 use rest::{Rest, RestError};
@@ -119,24 +118,27 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Where answers come from: the bot, as the two functions that the adapter needs of it.
+/// Where answers come from.
 #[derive(Clone)]
 pub struct Answers {
-    /// Does what a person asks.
-    pub handle: Arc<dyn Fn(Request) -> BoxFuture<'static, Shown> + Send + Sync>,
-    /// The catalog that answers now.
-    pub faq: Arc<dyn Fn() -> Arc<Faq> + Send + Sync>,
+    /// Knows the catalog and the policy, and looks at clusters.
+    pub bot: Arc<Bot>,
+    /// Does what a person asks: the bot's own [`Bot::handle`], with whatever else is to be around it.
+    pub handle: Handle,
 }
+
+/// Does what a person asks.
+pub type Handle = Arc<dyn Fn(Request) -> BoxFuture<'static, Shown> + Send + Sync>;
 
 impl From<Arc<Bot>> for Answers {
     fn from(bot: Arc<Bot>) -> Self {
         let handling = Arc::clone(&bot);
         Answers {
+            bot,
             handle: Arc::new(move |request| {
                 let bot = Arc::clone(&handling);
                 async move { bot.handle(request).await }.boxed()
             }),
-            faq: Arc::new(move || bot.faq()),
         }
     }
 }
@@ -150,13 +152,22 @@ pub async fn run(
     token: &Token,
     answers: impl Into<Answers>,
     health: &Health,
-    metrics: &Metrics,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
+    let answers = answers.into();
+    let metrics = answers.bot.metrics().clone();
     let rest = Rest::new(&settings.api_url, token, metrics.clone())?;
-    let intents = INTENTS;
+    let intents = if answers.bot.watches(Platform::Discord) {
+        INTENTS | MESSAGE_CONTENT
+    } else {
+        INTENTS
+    };
+    health.set(
+        Part::Discord,
+        Readiness::NotReady("not logged in yet".to_owned()),
+    );
     let adapter = Arc::new(Adapter {
-        answers: answers.into(),
+        answers,
         rest,
         metrics: metrics.clone(),
         me: OnceLock::new(),
@@ -176,7 +187,7 @@ pub async fn run(
         intents,
         rest: &adapter.rest,
         health,
-        metrics,
+        metrics: &metrics,
         shutdown,
         on_dispatch: |dispatch| adapter.dispatch(dispatch),
     };
@@ -216,7 +227,6 @@ struct Adapter {
 #[derive(Debug, Clone, Copy)]
 struct Me {
     user: u64,
-    application: u64,
 }
 
 /// What a channel does not allow, and until when that is believed.
@@ -265,7 +275,7 @@ impl Adapter {
             intents = self.intents,
             "logged in to discord"
         );
-        let _ = self.me.set(Me { user, application });
+        let _ = self.me.set(Me { user });
         if !self.is_registered.swap(true, Ordering::Relaxed) {
             let adapter = Arc::clone(self);
             let work = async move { adapter.register(application).await };
@@ -374,11 +384,7 @@ impl Adapter {
 }
 
 fn refused(refusal: Refusal) -> Shown {
-    Shown {
-        reply: Reply::Refused(refusal),
-        audience: Audience::Asker,
-        length: Length::Full,
-    }
+    Shown::private(Reply::Refused(refusal))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -60,8 +60,8 @@ pub(super) struct Setting {
     pub is_private: bool,
     /// Whether embeds may be sent there.
     pub is_text_only: bool,
-    /// Whether it was not asked for, so that it can be muted.
-    pub is_offer: bool,
+    /// Whether offers like this one can be muted there.
+    pub can_mute: bool,
     /// What stands above the answer.
     pub above: Option<Above>,
 }
@@ -106,7 +106,7 @@ pub(super) struct Embed {
 #[must_use]
 pub(super) fn render(shown: &Shown, setting: &Setting) -> Option<Rendered> {
     let mut message = match &shown.reply {
-        Reply::Answer(answered) => answer(answered, shown.length, setting),
+        Reply::Answer(answered) => answer(answered, shown, setting),
         Reply::Choices(given) => choices(given, setting),
         Reply::NoMatch(given) => no_match(given, setting),
         Reply::Help(given) => help(given),
@@ -114,7 +114,9 @@ pub(super) fn render(shown: &Shown, setting: &Setting) -> Option<Rendered> {
         Reply::Topic { topic, entries } => self::topic(topic, entries, setting),
         Reply::Status(blocks) => status(blocks),
         Reply::Thanks => notice("Thanks, noted."),
-        Reply::Muted => notice("No more offers from me in this thread. A mention still reaches me."),
+        Reply::Muted => {
+            notice("No more offers from me in this thread. A mention still reaches me.")
+        }
         Reply::Refused(refusal) => notice(&self::refusal(refusal)),
         Reply::Silence => return None,
     };
@@ -153,12 +155,10 @@ pub(super) fn notice(sentence: &str) -> Rendered {
 }
 
 /// The component belongs to an older or a foreign version.
-pub(super) const OUTDATED: &str =
-    "This button is no longer available: it is from an older version of me. Ask again, and you get fresh ones.";
+pub(super) const OUTDATED: &str = "This button is no longer available: it is from an older version of me. Ask again, and you get fresh ones.";
 
 /// Somebody else wants to take an answer away.
-pub(super) const NOT_YOURS: &str =
-    "Only the person who asked, or somebody who may manage messages here, can take this answer away.";
+pub(super) const NOT_YOURS: &str = "Only the person who asked, or somebody who may manage messages here, can take this answer away.";
 
 /// The message command met nothing to read.
 pub(super) const NOTHING_TO_READ: &str = "There is no text in that message that I could read. Copy the error line and ask with `/k8sfaq`.";
@@ -172,7 +172,7 @@ pub(super) const NOTHING_TO_SAY: &str = "I have nothing to say to that here.";
 /// What is about to come, while an answer is late.
 pub(super) const TOO_LATE: &str = "That took me too long, sorry. Please ask again.";
 
-fn answer(answered: &Answered, length_wanted: Length, setting: &Setting) -> Rendered {
+fn answer(answered: &Answered, shown: &Shown, setting: &Setting) -> Rendered {
     let title = cut(&escape(&answered.title), MAX_TITLE);
     let first_source = answered.sources.first().map(|source| source.url.clone());
     let footer = footer(answered);
@@ -181,6 +181,9 @@ fn answer(answered: &Answered, length_wanted: Length, setting: &Setting) -> Rend
         Evidence::NotLookedUp => None,
         Evidence::Pending => Some("Looking at the cluster…".to_owned()),
         Evidence::Shown(blocks) => Some(evidence(blocks)),
+        Evidence::OutOfScope => Some(
+            "What you named is outside what I may look at from here, so the steps stand as they are.".to_owned(),
+        ),
     };
     let mut pieces = vec![Piece::Lines {
         text: text::inlines(&answered.lead),
@@ -192,9 +195,11 @@ fn answer(answered: &Answered, length_wanted: Length, setting: &Setting) -> Rend
     let taken = length(&title)
         + length(&footer)
         + tail_room
-        + evidence.as_ref().map_or(0, |text| length(text) + EVIDENCE_TITLE.len());
+        + evidence
+            .as_ref()
+            .map_or(0, |text| length(text) + EVIDENCE_TITLE.len());
     let total = MAX_TOTAL - taken;
-    let limits = match length_wanted {
+    let limits = match shown.length {
         Length::Terse => vec![TERSE_ROOM],
         Length::Full => {
             let first = (MAX_DESCRIPTION - tail_room).min(total);
@@ -237,7 +242,7 @@ fn answer(answered: &Answered, length_wanted: Length, setting: &Setting) -> Rend
     }
     Rendered {
         embeds,
-        rows: answer_rows(answered, setting),
+        rows: answer_rows(answered, shown.can_share, setting),
         ..Rendered::default()
     }
 }
@@ -301,7 +306,7 @@ fn shortened(answered: &Answered) -> String {
     }
 }
 
-fn answer_rows(answered: &Answered, setting: &Setting) -> Vec<CreateActionRow> {
+fn answer_rows(answered: &Answered, can_share: bool, setting: &Setting) -> Vec<CreateActionRow> {
     let mut buttons = vec![
         CreateButton::new(CustomId::Vote(Vote::Up, answered.id.clone()))
             .emoji(emoji("👍"))
@@ -310,20 +315,20 @@ fn answer_rows(answered: &Answered, setting: &Setting) -> Vec<CreateActionRow> {
             .emoji(emoji("👎"))
             .style(ButtonStyle::Secondary),
     ];
-    if setting.is_private {
+    if setting.is_private && can_share {
         buttons.push(
             CreateButton::new(CustomId::Share(answered.id.clone()))
                 .label("Share")
                 .style(ButtonStyle::Secondary),
         );
-    } else if let Some(asker) = setting.asker {
+    } else if let (false, Some(asker)) = (setting.is_private, setting.asker) {
         buttons.push(
             CreateButton::new(CustomId::Delete(asker))
                 .emoji(emoji("🗑️"))
                 .style(ButtonStyle::Secondary),
         );
     }
-    if setting.is_offer {
+    if setting.can_mute {
         buttons.push(
             CreateButton::new(CustomId::Mute)
                 .label("No more offers here")
@@ -336,10 +341,7 @@ fn answer_rows(answered: &Answered, setting: &Setting) -> Vec<CreateActionRow> {
         buttons.push(CreateButton::new_link(&source.url).label("Read more"));
     }
     let mut rows = vec![CreateActionRow::Buttons(buttons)];
-    let others = answered
-        .others
-        .iter()
-        .map(|entry| (entry, "another match"));
+    let others = answered.others.iter().map(|entry| (entry, "another match"));
     let related = answered.related.iter().map(|entry| (entry, "related"));
     let is_other = |(entry, _): &(&EntryRef, &str)| entry.id != answered.id;
     rows.extend(select(
@@ -363,7 +365,10 @@ fn select<'a>(
             continue;
         }
         seen.push(&entry.id);
-        let label = non_empty(cut(&text::clean(&entry.title), MAX_OPTION), entry.id.as_str());
+        let label = non_empty(
+            cut(&text::clean(&entry.title), MAX_OPTION),
+            entry.id.as_str(),
+        );
         let mut option = CreateSelectMenuOption::new(label, entry.id.as_str());
         if !description.is_empty() {
             option = option.description(description);
@@ -428,9 +433,10 @@ fn picked_from(
     } else {
         CustomId::Pick
     };
-    let mut rows: Vec<CreateActionRow> = select(id, placeholder, entries.iter().map(|entry| (entry, "")))
-        .into_iter()
-        .collect();
+    let mut rows: Vec<CreateActionRow> =
+        select(id, placeholder, entries.iter().map(|entry| (entry, "")))
+            .into_iter()
+            .collect();
     if let (false, Some(asker)) = (setting.is_private, setting.asker) {
         rows.push(CreateActionRow::Buttons(vec![
             CreateButton::new(CustomId::Delete(asker))
@@ -456,7 +462,12 @@ fn help(given: &Help) -> Rendered {
         ),
         "Try one of these:".to_owned(),
     ];
-    lines.extend(given.examples.iter().map(|example| format!("- {}", text::code(example))));
+    lines.extend(
+        given
+            .examples
+            .iter()
+            .map(|example| format!("- {}", text::code(example))),
+    );
     lines.push("A few words are commands:".to_owned());
     lines.extend(
         Command::FORMS
@@ -471,7 +482,11 @@ fn topics(topics: &[(String, usize)]) -> Rendered {
         .iter()
         .map(|(topic, entries)| format!("- {}: {entries}", text::code(topic)))
         .collect();
-    page("Topics, with the number of their entries", &lines, "`topics TOPIC` lists a topic's entries, `show ID` shows one.")
+    page(
+        "Topics, with the number of their entries",
+        &lines,
+        "`topics TOPIC` lists a topic's entries, `show ID` shows one.",
+    )
 }
 
 fn topic(topic: &str, entries: &[EntryRef], setting: &Setting) -> Rendered {
@@ -487,7 +502,11 @@ fn topic(topic: &str, entries: &[EntryRef], setting: &Setting) -> Rendered {
         .collect();
     let title = format!("Entries on {}", cut(&escape(topic), 100));
     let mut message = page(&title, &lines, "`show ID` shows one.");
-    let id = if setting.is_private { CustomId::Swap } else { CustomId::Pick };
+    let id = if setting.is_private {
+        CustomId::Swap
+    } else {
+        CustomId::Pick
+    };
     message.rows = select(id, "Show an entry", entries.iter().map(|entry| (entry, "")))
         .into_iter()
         .collect();
@@ -543,6 +562,18 @@ fn refusal(refusal: &Refusal) -> String {
     match refusal {
         Refusal::TooMany { seconds } => {
             format!("That is a lot of questions at once. Please ask again in {seconds} s.")
+        }
+        Refusal::JustAnswered { seconds } => {
+            format!("I showed that entry here a moment ago: look a little further up, or ask again in {seconds} s.")
+        }
+        Refusal::PrivateHere => {
+            "In this channel I show answers to the asker alone, so this one cannot be shared.".to_owned()
+        }
+        Refusal::NoScope => {
+            "I may not look at any cluster from here. Ask where a cluster is configured, or ask a question about the FAQ.".to_owned()
+        }
+        Refusal::OutOfScope => {
+            "What you named is outside what I may look at from here.".to_owned()
         }
         Refusal::Busy => {
             "I am answering many questions right now. Please ask again in a moment.".to_owned()

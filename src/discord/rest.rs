@@ -224,12 +224,6 @@ impl Rest {
             .await
     }
 
-    /// Takes a message of ours away.
-    pub(super) async fn delete(&self, channel: u64, message: u64) -> Result<Value, RestError> {
-        let path = format!("/channels/{channel}/messages/{message}");
-        self.in_turn(channel, Method::DELETE, &path, None).await
-    }
-
     async fn in_turn(
         &self,
         channel: u64,

@@ -149,6 +149,18 @@ pub(super) async fn reply(
     Ok(sent["id"].as_str().and_then(|id| id.parse().ok()))
 }
 
+/// Writes to somebody alone.
+pub(super) async fn direct(rest: &Rest, person: u64, rendered: &Rendered) -> Result<(), RestError> {
+    let path = "/users/@me/channels";
+    let recipient = json!({"recipient_id": person.to_string()});
+    let channel = rest.follow(Method::POST, path, Some(&recipient)).await?;
+    let Some(channel) = super::place::number(&channel["id"]) else {
+        return Ok(());
+    };
+    let body = Value::Object(body(rendered, Use::New));
+    rest.send(channel, &body).await.map(drop)
+}
+
 /// Changes a message of ours.
 pub(super) async fn edit(
     rest: &Rest,

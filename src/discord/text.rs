@@ -359,7 +359,11 @@ fn tear(piece: Piece, room: usize) -> (Option<Piece>, Option<Piece>) {
             let head = cut(&text, room.max(1));
             // Marks may be open where it was cut: what is shown then is plain.
             let head = Piece::Lines {
-                text: if is_balanced(&head) { head } else { cut(&escape(&text), room.max(1)) },
+                text: if is_balanced(&head) {
+                    head
+                } else {
+                    cut(&escape(&text), room.max(1))
+                },
                 is_item,
             };
             (Some(head), None)
@@ -395,7 +399,11 @@ fn split_lines(text: &str, room: usize) -> (String, String) {
 
 /// Whether no mark is left open.
 fn is_balanced(text: &str) -> bool {
-    let bare = text.replace("\\*", "").replace("\\`", "").replace("\\[", "").replace("\\]", "");
+    let bare = text
+        .replace("\\*", "")
+        .replace("\\`", "")
+        .replace("\\[", "")
+        .replace("\\]", "");
     let opened = bare.matches("](").count();
     bare.matches("**").count() % 2 == 0
         && bare.replace("**", "").matches('*').count() % 2 == 0

@@ -12,6 +12,8 @@ mod check;
 mod layering;
 mod questions;
 mod search;
+mod conditions;
+mod discord;
 mod serve;
 mod slack;
 mod terminal;
