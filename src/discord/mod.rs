@@ -1,12 +1,12 @@
 //! The Discord adapter: the gateway's events in, the bot in the middle, Discord's messages out.
 
 mod autocomplete;
-mod checks;
+pub mod checks;
 mod commands;
 mod custom_id;
 mod gateway;
 mod interaction;
-mod manifest;
+pub mod manifest;
 mod mention;
 mod place;
 mod render;

@@ -12,7 +12,6 @@ mod check;
 mod layering;
 mod questions;
 mod search;
-mod conditions;
 mod discord;
 mod serve;
 mod slack;

@@ -1,7 +1,7 @@
 //! Slack: conversations, faults, limits and set-up, against a fake Slack on loopback.
 mod conversations;
 mod drawn;
-mod fake;
+pub mod fake;
 mod faults;
 mod http;
 mod policy;
