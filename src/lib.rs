@@ -1,6 +1,7 @@
 //! The map of this tree.
 pub mod bot;
 pub mod cli;
+pub mod cluster;
 pub mod config;
 pub mod discord;
 pub mod faq;
