@@ -187,7 +187,13 @@ async fn serve(settings: &Settings, loaded: Loaded, secrets: Secrets) -> anyhow:
     let content = serve::content(&config.content.dirs)?;
     let metrics = k8sfaq::bot::metrics::Metrics::new();
     content.note(&health, &metrics);
-    let bot = Bot::new(content.faq, state)
+    let bot = Bot::new(content.faq, state);
+    let bot = if config.state.keep_questions {
+        bot.keeping_questions()
+    } else {
+        bot
+    };
+    let bot = bot
         .with_metrics(metrics)
         .with_policy(config.policy())
         .with_limits(&config.limits);

@@ -469,6 +469,23 @@ async fn misses_and_votes_are_kept_without_texts() {
     assert!(!metrics.contains("zzqx"));
 }
 
+#[tokio::test]
+async fn a_text_is_kept_only_where_that_is_set_and_without_its_secrets() {
+    let team = team("{}");
+    let bot = team.bot.keeping_questions();
+    let request = Request {
+        person: Person {
+            id: "U1".to_owned(),
+            groups: Vec::new(),
+        },
+        place: channel("C0"),
+        action: command("zzqx wvut password=hunter2"),
+    };
+    bot.handle(request).await;
+    let question = team.state.misses(1).unwrap()[0].question.clone();
+    assert_eq!(question.as_deref(), Some("zzqx wvut password=[redacted]"));
+}
+
 const SHOP: &str = r#"{"slack": {
     "C0SHOP": {"scope": {"clusters": ["prod"], "namespaces": ["shop", "shop-*"]}},
     "C0FEW": {"scope": {"clusters": ["prod"], "namespaces": ["*"], "users": ["U7"], "usergroups": ["S1"]}}}}"#;
