@@ -153,7 +153,13 @@ async fn serve(settings: &Settings, loaded: Loaded) -> anyhow::Result<()> {
     let metrics = k8sfaq::bot::metrics::Metrics::new();
     content.note(&health, &metrics);
     let policy = Policy::new(config.channels.clone(), config.people.clone());
-    let bot = Bot::new(content.faq, state)
+    let bot = Bot::new(content.faq, state);
+    let bot = if config.state.keep_questions {
+        bot.keeping_questions()
+    } else {
+        bot
+    };
+    let bot = bot
         .with_metrics(metrics)
         .with_policy(policy)
         .with_limits(&config.limits);
