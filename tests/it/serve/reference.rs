@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use k8sfaq::bot::limits::Limits;
 use k8sfaq::bot::policy::Policy;
 use k8sfaq::bot::request::{Place, PlaceKind, Platform};
 use k8sfaq::config::{self, Config, Sources};
@@ -63,7 +64,7 @@ fn every_setting_stands_in_it() {
     );
     missing_keys(
         "limits",
-        &tree(&k8sfaq::bot::limits::Limits::default()),
+        &tree(&Limits::default()),
         &tree(&written.channels.default.limits),
         &mut missing,
     );
@@ -104,7 +105,6 @@ fn every_default_in_it_is_the_real_one() {
     };
     let limits = written.channels.default.limits.unwrap();
     assert_eq!(rules(written), rules(default));
-    use k8sfaq::bot::limits::Limits;
     assert_eq!(limits.person_per_minute, Some(Limits::PERSON_PER_MINUTE));
     assert_eq!(limits.channel_per_minute, Some(Limits::CHANNEL_PER_MINUTE));
     assert_eq!(
