@@ -67,8 +67,15 @@ async fn load() {
             ms(&answers, 99),
             memory(),
         );
-        assert_eq!((lost, twice), (0, 0), "commands were lost or answered twice");
-        assert!(acks[acks.len() * 99 / 100] < Duration::from_millis(500), "ack p99");
+        assert_eq!(
+            (lost, twice),
+            (0, 0),
+            "commands were lost or answered twice"
+        );
+        assert!(
+            acks[acks.len() * 99 / 100] < Duration::from_millis(500),
+            "ack p99"
+        );
     }
     slack.close().await;
 }
@@ -113,7 +120,10 @@ async fn once(slack: &Workspace) -> (usize, usize, Vec<Duration>, Vec<Duration>)
             answers.push(call.at.duration_since(*at));
         }
     }
-    let lost = sent.keys().filter(|url| !counts.contains_key(url.as_str())).count();
+    let lost = sent
+        .keys()
+        .filter(|url| !counts.contains_key(url.as_str()))
+        .count();
     let twice = counts.values().filter(|count| **count > 1).count();
     let mut acks: Vec<Duration> = world.acks.values().copied().collect();
     acks.sort();
