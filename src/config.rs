@@ -667,11 +667,10 @@ pub fn secrets(config: &Config, environment: &[(String, String)]) -> Result<Secr
             slack::Mode::Http => (Need::Not, Need::By("[slack] in http mode")),
         };
         let bot_token = read(SLACK_BOT_TOKEN, Need::By("[slack]"));
-        let slacks = |secret: SecretString| slack::Secret::new(secret.expose_secret());
-        let app_token = read(SLACK_APP_TOKEN, app).map(slacks);
-        let signing_secret = read(SLACK_SIGNING_SECRET, signing).map(slacks);
+        let app_token = read(SLACK_APP_TOKEN, app);
+        let signing_secret = read(SLACK_SIGNING_SECRET, signing);
         secrets.slack = bot_token.map(|bot_token| slack::Secrets {
-            bot_token: slacks(bot_token),
+            bot_token,
             app_token,
             signing_secret,
         });

@@ -334,9 +334,9 @@ fn print_manifest(platform: &Manifest) -> cli::Result {
                 watch: config.policy().watches(Platform::Slack),
                 evidence: config.policy().looks(Platform::Slack),
             };
-            let manifest = slack::manifest::manifest(&options)
+            let manifest = slack::manifest::text(&options)
                 .map_err(|error| CommandError::Usage(error.to_string()))?;
-            cli::print_text(&format!("{manifest:#}\n"))
+            cli::print_text(&manifest)
         }
         Manifest::Discord {
             settings,

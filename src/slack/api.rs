@@ -8,6 +8,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use slack_morphism::errors::SlackClientError;
 use slack_morphism::hyper_tokio::SlackClientHyperConnector;
@@ -154,8 +155,8 @@ impl Api {
             .enable_http1()
             .build();
         let url = url.trim_end_matches('/').to_owned();
-        let token = |secret: &super::Secret| {
-            SlackApiToken::new(SlackApiTokenValue(secret.expose().to_owned()))
+        let token = |secret: &SecretString| {
+            SlackApiToken::new(SlackApiTokenValue(secret.expose_secret().to_owned()))
         };
         Ok(Api {
             client: SlackClient::new(
@@ -248,7 +249,11 @@ impl Api {
                 .headers()
                 .get("x-oauth-scopes")
                 .and_then(|value| value.to_str().ok())
-                .map(|list| list.split(',').map(|scope| scope.trim().to_owned()).collect());
+                .map(|list| {
+                    list.split(',')
+                        .map(|scope| scope.trim().to_owned())
+                        .collect()
+                });
             if status == 429 {
                 let after = answer
                     .headers()

@@ -217,10 +217,11 @@ impl Button {
             "share" => Ok(Button::Share(carried)),
             "other" => Ok(Button::Other(carried)),
             "pick" => Ok(Button::Pick(carried)),
-            "vote" => match is_up.ok_or(unreadable)? {
-                true => Ok(Button::Vote(carried, Vote::Up)),
-                false => Ok(Button::Vote(carried, Vote::Down)),
-            },
+            "vote" => {
+                let is_up = is_up.ok_or(unreadable)?;
+                let vote = if is_up { Vote::Up } else { Vote::Down };
+                Ok(Button::Vote(carried, vote))
+            }
             "why" => Ok(Button::Why(carried, why.ok_or(unreadable)?)),
             "mute" => Ok(Button::Mute(carried)),
             _ => Ok(Button::Ask(question.ok_or(unreadable)?)),

@@ -18,16 +18,27 @@ pub async fn checks(settings: &Settings, secrets: &Secrets) -> Vec<Check> {
     let mut checks = Vec::new();
     let shapes = check_settings(settings).and_then(|()| check_shapes(settings, secrets));
     match shapes {
-        Ok(()) => checks.push(pass("the tokens' kinds", "each is of the kind its variable needs")),
+        Ok(()) => checks.push(pass(
+            "the tokens' kinds",
+            "each is of the kind its variable needs",
+        )),
         Err(error) => {
-            checks.push(fail("the tokens' kinds", error.to_string(), "put each into its own variable"));
+            checks.push(fail(
+                "the tokens' kinds",
+                error.to_string(),
+                "put each into its own variable",
+            ));
             return checks;
         }
     }
     let api = match Api::new(&settings.api_url, secrets) {
         Ok(api) => api,
         Err(error) => {
-            checks.push(fail("the CA certificates", error.to_string(), "install ca-certificates, or set SSL_CERT_FILE"));
+            checks.push(fail(
+                "the CA certificates",
+                error.to_string(),
+                "install ca-certificates, or set SSL_CERT_FILE",
+            ));
             return checks;
         }
     };
@@ -40,7 +51,11 @@ pub async fn checks(settings: &Settings, secrets: &Secrets) -> Vec<Check> {
             checks.push(scopes(identity.scopes.as_deref()));
         }
         Err(error) if error.is_about_the_token() => {
-            checks.push(fail("the bot token", refused_token("SLACK_BOT_TOKEN", &error), "copy it again, restart"));
+            checks.push(fail(
+                "the bot token",
+                refused_token("SLACK_BOT_TOKEN", &error),
+                "copy it again, restart",
+            ));
             return checks;
         }
         Err(error) => {
@@ -83,9 +98,19 @@ async fn socket(api: &Api) -> Check {
     let url = match api.open_socket().await {
         Ok(url) => url,
         Err(error) if error.is_about_the_token() => {
-            return fail(what, refused_token("SLACK_APP_TOKEN", &error), "make a new app-level token with connections:write");
+            return fail(
+                what,
+                refused_token("SLACK_APP_TOKEN", &error),
+                "make a new app-level token with connections:write",
+            );
         }
-        Err(error) => return fail(what, error.to_string(), "check that Socket Mode is on in the app's settings"),
+        Err(error) => {
+            return fail(
+                what,
+                error.to_string(),
+                "check that Socket Mode is on in the app's settings",
+            );
+        }
     };
     match timeout(SOCKET_TIMEOUT, connect_async(url)).await {
         Ok(Ok((mut stream, _))) => {

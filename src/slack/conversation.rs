@@ -26,9 +26,7 @@ use crate::bot::Bot;
 use crate::bot::metrics::Metrics;
 use crate::bot::policy;
 use crate::bot::reply::{Audience, Evidence, Refusal, Reply, Shown};
-use crate::bot::request::{
-    Action, Person, Place, PlaceKind, Platform, Request, ShareLookup,
-};
+use crate::bot::request::{Action, Person, Place, PlaceKind, Platform, Request, ShareLookup};
 
 /// Most events that are worked on at once; each waits for Slack more than for us.
 const MAX_IN_FLIGHT: usize = 256;
@@ -131,16 +129,13 @@ impl Conversations {
             tracing::debug!("a Slack event came twice; it is answered once");
             return;
         }
-        let (permit, is_turned_away) = match Arc::clone(&self.room).try_acquire_owned() {
-            Ok(permit) => (permit, false),
-            Err(_) => match Arc::clone(&self.room_for_refusals).try_acquire_owned() {
-                Ok(permit) => (permit, true),
-                Err(_) => {
-                    self.metrics.dropped(Platform::Slack);
-                    tracing::error!("a Slack event was dropped: too many are in flight");
-                    return;
-                }
-            },
+        let room = Arc::clone(&self.room).try_acquire_owned();
+        let is_turned_away = room.is_err();
+        let room = room.or_else(|_| Arc::clone(&self.room_for_refusals).try_acquire_owned());
+        let Ok(permit) = room else {
+            self.metrics.dropped(Platform::Slack);
+            tracing::error!("a Slack event was dropped: too many are in flight");
+            return;
         };
         let conversations = Arc::clone(self);
         let work = async move {
@@ -169,15 +164,10 @@ impl Conversations {
         self.work.spawn_on(work, &self.workers);
     }
 
-    /// Waits until what is in flight is answered, at most so long.
-    pub async fn finish(&self, grace: Duration) {
+    /// Waits until what is in flight is answered. The process bounds that with its grace period.
+    pub async fn finish(&self) {
         self.work.close();
-        if timeout(grace, self.work.wait()).await.is_err() {
-            tracing::warn!(
-                unanswered = self.work.len(),
-                "stopped with Slack events unanswered: the grace period is over"
-            );
-        }
+        self.work.wait().await;
     }
 
     async fn act(&self, incoming: &Incoming) {
@@ -235,7 +225,9 @@ impl Conversations {
         let kind = self.kind(&command.channel, &command.channel_name);
         let place = place(command.team.as_ref(), &command.channel, None, kind);
         let text = command.text.clone();
-        let shown = self.ask(&command.user, place, Action::Command { text }).await;
+        let shown = self
+            .ask(&command.user, place, Action::Command { text })
+            .await;
         self.privately(&to, &shown, Carried::default()).await;
     }
 
@@ -254,7 +246,9 @@ impl Conversations {
             kind,
         );
         let text = shortcut.text.clone();
-        let shown = self.ask(&shortcut.user, place, Action::Message { text }).await;
+        let shown = self
+            .ask(&shortcut.user, place, Action::Message { text })
+            .await;
         let carried = Carried {
             thread: Some(shortcut.thread.clone()),
             ..Carried::default()
@@ -318,8 +312,13 @@ impl Conversations {
             thread: Some(said.thread.as_ref().unwrap_or(&said.ts).clone()),
             ..Carried::default()
         };
-        self.said_in_thread(said, user, &shown, &Scene::of(Surface::Offered, carried, &shown))
-            .await;
+        self.said_in_thread(
+            said,
+            user,
+            &shown,
+            &Scene::of(Surface::Offered, carried, &shown),
+        )
+        .await;
     }
 
     async fn said_in_thread(&self, said: &Said, user: &str, shown: &Shown, scene: &Scene) {
@@ -345,7 +344,13 @@ impl Conversations {
 
     /// Makes the lookup that belongs to a reply, and shows what it found in the reply's place, or beside it where that
     /// cannot be edited or has a wider audience.
-    async fn follow(&self, before: &Shown, scene: &Scene, editable: Editable<'_>, to: &Reached<'_>) {
+    async fn follow(
+        &self,
+        before: &Shown,
+        scene: &Scene,
+        editable: Editable<'_>,
+        to: &Reached<'_>,
+    ) {
         let Some(lookup) = before.lookup.clone() else {
             return;
         };
@@ -449,8 +454,9 @@ impl Conversations {
                     self.publicly(channel, thread, &message, &press.user).await;
                 }
             }
-            Button::Ask(question) => self.asked(press, &to, question).await,
-            Button::Search(question) => self.asked(press, &to, question).await,
+            Button::Ask(question) | Button::Search(question) => {
+                self.asked(press, &to, question).await;
+            }
         }
     }
 
@@ -458,9 +464,7 @@ impl Conversations {
     async fn asked(&self, press: &Press, to: &Reached<'_>, text: String) {
         let carried = Carried::default();
         let place = self.place_of(press, &carried);
-        let shown = self
-            .ask(&press.user, place, Action::Command { text })
-            .await;
+        let shown = self.ask(&press.user, place, Action::Command { text }).await;
         self.in_place(press, to, &shown, carried).await;
     }
 
@@ -703,27 +707,27 @@ impl Conversations {
         to: &Reached<'a>,
         message: &Message,
     ) -> Editable<'a> {
-        let (replaced, editable) = match (press.is_ephemeral, &press.channel, &press.message, to.url)
-        {
-            (false, Some(channel), Some(ts), _) => {
-                let post = Post::Update {
-                    channel,
-                    ts,
-                    message,
-                };
-                let editable = Editable::Message {
-                    channel,
-                    ts: ts.clone(),
-                };
-                (self.outbox.send(post).await, editable)
-            }
-            (_, _, _, Some(url)) => {
-                let how = Respond::Replacing(message);
-                let sent = self.outbox.send(Post::Respond { url, how }).await;
-                (sent, Editable::Response(url))
-            }
-            _ => (Err(SendError::Expired), Editable::No),
-        };
+        let (replaced, editable) =
+            match (press.is_ephemeral, &press.channel, &press.message, to.url) {
+                (false, Some(channel), Some(ts), _) => {
+                    let post = Post::Update {
+                        channel,
+                        ts,
+                        message,
+                    };
+                    let editable = Editable::Message {
+                        channel,
+                        ts: ts.clone(),
+                    };
+                    (self.outbox.send(post).await, editable)
+                }
+                (_, _, _, Some(url)) => {
+                    let how = Respond::Replacing(message);
+                    let sent = self.outbox.send(Post::Respond { url, how }).await;
+                    (sent, Editable::Response(url))
+                }
+                _ => (Err(SendError::Expired), Editable::No),
+            };
         match replaced {
             // What was sent in time may have been done.
             Ok(_) | Err(SendError::Call(CallError::TimedOut)) => editable,
@@ -989,12 +993,7 @@ impl Said {
     }
 }
 
-fn place(
-    team: Option<&String>,
-    channel: &str,
-    thread: Option<&String>,
-    kind: PlaceKind,
-) -> Place {
+fn place(team: Option<&String>, channel: &str, thread: Option<&String>, kind: PlaceKind) -> Place {
     Place {
         platform: Platform::Slack,
         workspace: team.cloned(),

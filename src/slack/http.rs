@@ -9,12 +9,12 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use slack_morphism::prelude::SlackSigningSecret;
 use slack_morphism::signature_verifier::SlackEventSignatureVerifier;
 use tokio::time::{Instant, timeout};
 
-use super::Secret;
 use super::conversation::Conversations;
 use super::incoming::Kind;
 use crate::bot::metrics::Metrics;
@@ -30,9 +30,15 @@ const MAX_BODY: usize = 256 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The endpoint as a router.
-pub fn router(secret: &Secret, conversations: Arc<Conversations>, metrics: Metrics) -> Router {
+pub fn router(
+    secret: &SecretString,
+    conversations: Arc<Conversations>,
+    metrics: Metrics,
+) -> Router {
     let endpoint = Endpoint {
-        verifier: SlackEventSignatureVerifier::new(&SlackSigningSecret(secret.expose().to_owned())),
+        verifier: SlackEventSignatureVerifier::new(&SlackSigningSecret(
+            secret.expose_secret().to_owned(),
+        )),
         conversations,
         metrics,
     };
@@ -67,7 +73,11 @@ async fn take(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Respon
         endpoint.metrics.event(Platform::Slack, "unsigned");
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    let read = if is_form { read_form(&body) } else { read_json(&body) };
+    let read = if is_form {
+        read_form(&body)
+    } else {
+        read_json(&body)
+    };
     let response = match read {
         Some(Delivery::Challenge(challenge)) => challenge.into_response(),
         Some(Delivery::Payload(kind, payload)) => {

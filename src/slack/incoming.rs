@@ -21,7 +21,11 @@ pub enum Incoming {
     /// A button, or the search box.
     Press(Press),
     /// A person opened the bot's home.
-    HomeOpened { user: String, channel: String, tab: Tab },
+    HomeOpened {
+        user: String,
+        channel: String,
+        tab: Tab,
+    },
     /// Slack drops events of this workspace for a while.
     RateLimited,
     /// Nothing to act on, and why.
@@ -294,7 +298,9 @@ fn said(payload: &Value, event: &Value, own: &Own) -> Option<Incoming> {
     let said = Said {
         event_id: string(payload, "event_id"),
         team: string(payload, "team_id").or_else(|| string(event, "team")),
-        is_shared: payload["is_ext_shared_channel"].as_bool().unwrap_or_default(),
+        is_shared: payload["is_ext_shared_channel"]
+            .as_bool()
+            .unwrap_or_default(),
         is_direct,
         author,
         text: message_text(event, Some(&own.user)),
@@ -380,5 +386,8 @@ fn team(payload: &Value) -> Option<String> {
 }
 
 fn string(value: &Value, key: &str) -> Option<String> {
-    value[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+    value[key]
+        .as_str()
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
 }

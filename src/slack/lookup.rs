@@ -27,14 +27,12 @@ impl Lookup {
     pub async fn groups_of(&self, api: &Api, user: &str, wanted: &[String]) -> Vec<String> {
         let mut found = Vec::new();
         for group in wanted {
-            let known = fresh(&self.groups, group);
-            let members = match known {
-                Some(members) => members,
-                None => {
-                    let members = members(api, group).await;
-                    remember(&self.groups, group, members.clone());
-                    members
-                }
+            let members = if let Some(members) = fresh(&self.groups, group) {
+                members
+            } else {
+                let members = members(api, group).await;
+                remember(&self.groups, group, members.clone());
+                members
             };
             if members.contains(user) {
                 found.push(group.clone());

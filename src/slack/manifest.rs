@@ -10,23 +10,44 @@ pub const SHORTCUT: &str = "find_answer";
 /// The bot scopes, each with what the code needs it for.
 pub const SCOPES: [(&str, &str); 5] = [
     ("commands", "/k8sfaq and the message shortcut"),
-    ("chat:write", "answers: chat.postMessage, chat.postEphemeral, chat.update"),
+    (
+        "chat:write",
+        "answers: chat.postMessage, chat.postEphemeral, chat.update",
+    ),
     ("app_mentions:read", "mentions: app_mention"),
     ("im:history", "direct messages: message.im"),
-    ("assistant:write", "suggested prompts: assistant.threads.setSuggestedPrompts"),
+    (
+        "assistant:write",
+        "suggested prompts: assistant.threads.setSuggestedPrompts",
+    ),
 ];
 
 /// The bot scopes that channels with `watch` need.
 pub const WATCH_SCOPES: [(&str, &str); 2] = [
-    ("channels:history", "messages in public channels: message.channels"),
-    ("groups:history", "messages in private channels: message.groups"),
+    (
+        "channels:history",
+        "messages in public channels: message.channels",
+    ),
+    (
+        "groups:history",
+        "messages in private channels: message.groups",
+    ),
 ];
 
 /// The bot scopes that live evidence needs, to keep it from those who may not see it.
 pub const EVIDENCE_SCOPES: [(&str, &str); 3] = [
-    ("channels:read", "whether a public channel is shared with others: conversations.info"),
-    ("groups:read", "whether a private channel is shared with others: conversations.info"),
-    ("usergroups:read", "who is in a user group of a scope: usergroups.users.list"),
+    (
+        "channels:read",
+        "whether a public channel is shared with others: conversations.info",
+    ),
+    (
+        "groups:read",
+        "whether a private channel is shared with others: conversations.info",
+    ),
+    (
+        "usergroups:read",
+        "who is in a user group of a scope: usergroups.users.list",
+    ),
 ];
 
 /// The events that the code acts on.
@@ -131,6 +152,19 @@ pub fn manifest(options: &Options) -> Result<Value, ManifestError> {
     }))
 }
 
+/// The manifest as it is committed and printed.
+///
+/// # Errors
+/// As for [`manifest`].
+pub fn text(options: &Options) -> Result<String, ManifestError> {
+    let manifest = manifest(options)?;
+    // Our own JSON serialises without fail.
+    Ok(format!(
+        "{}\n",
+        serde_json::to_string_pretty(&manifest).unwrap_or_default()
+    ))
+}
+
 /// The scopes that a token lacks; none where Slack did not tell which it has.
 #[must_use]
 pub fn missing_scopes(granted: Option<&[String]>) -> Vec<&'static str> {
@@ -145,7 +179,11 @@ pub fn missing_scopes(granted: Option<&[String]>) -> Vec<&'static str> {
 }
 
 fn scopes(options: &Options) -> Vec<&'static str> {
-    let watch = if options.watch { &WATCH_SCOPES[..] } else { &[] };
+    let watch = if options.watch {
+        &WATCH_SCOPES[..]
+    } else {
+        &[]
+    };
     let evidence = if options.evidence {
         &EVIDENCE_SCOPES[..]
     } else {

@@ -17,12 +17,12 @@ mod rich;
 pub mod socket;
 pub mod text;
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -43,7 +43,7 @@ use socket::{Pace, Sockets};
 pub struct Settings {
     /// How Slack's events come in: `socket` (nothing to expose) or `http`.
     pub mode: Mode,
-    /// The Web API's address; `https://slack-gov.com/api` for GovSlack.
+    /// The Web API's address; `https://slack-gov.com/api` for `GovSlack`.
     pub api_url: String,
     /// Where `http` mode listens for `/slack/events`.
     pub listen: SocketAddr,
@@ -95,35 +95,11 @@ pub const MAX_CONNECTIONS: usize = 10;
 #[derive(Debug, Clone)]
 pub struct Secrets {
     /// `SLACK_BOT_TOKEN`, `xoxb-…`.
-    pub bot_token: Secret,
+    pub bot_token: SecretString,
     /// `SLACK_APP_TOKEN`, `xapp-…`; `socket` mode needs it.
-    pub app_token: Option<Secret>,
+    pub app_token: Option<SecretString>,
     /// `SLACK_SIGNING_SECRET`; `http` mode needs it.
-    pub signing_secret: Option<Secret>,
-}
-
-/// A text that is never printed.
-#[derive(Clone)]
-pub struct Secret(String);
-
-impl Secret {
-    /// A secret, without the white space that a file or a paste adds.
-    #[must_use]
-    pub fn new(text: &str) -> Self {
-        Secret(text.trim().to_owned())
-    }
-
-    /// The secret itself.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
+    pub signing_secret: Option<SecretString>,
 }
 
 /// What the adapter reports to.
@@ -137,9 +113,6 @@ pub struct Report {
 
 /// How long the first calls may take in all before the process says that Slack is not there and goes on trying.
 const START_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// How long work in flight may take when the process is told to stop.
-pub const DEFAULT_GRACE: Duration = Duration::from_secs(20);
 
 /// Runs the adapter until it is told to stop.
 ///
@@ -163,8 +136,7 @@ pub struct Running {
     conversations: Arc<Conversations>,
     /// Where `http` mode listens.
     pub address: Option<SocketAddr>,
-    intake: JoinHandle<anyhow::Result<()>>,
-    grace: Duration,
+    intake: Intake,
 }
 
 impl Running {
@@ -174,7 +146,7 @@ impl Running {
     /// The listener broke.
     pub async fn finished(self) -> anyhow::Result<()> {
         let intake = self.intake.await.context("the Slack intake broke")?;
-        self.conversations.finish(self.grace).await;
+        self.conversations.finish().await;
         intake
     }
 }
@@ -264,18 +236,18 @@ pub async fn start(
         conversations,
         address,
         intake,
-        grace: DEFAULT_GRACE,
     })
 }
 
+/// What brings events in, until it is told to stop.
+type Intake = JoinHandle<anyhow::Result<()>>;
+
+/// What came of the first connection.
+type First = oneshot::Receiver<Result<(), CallError>>;
+
 /// Reads Slack's connections on a thread of its own: however many questions are thought about, acknowledgements do not wait
 /// for them. Gives what ends with the thread, and what came of the first connection.
-fn read_apart(
-    sockets: Arc<Sockets>,
-) -> anyhow::Result<(
-    JoinHandle<anyhow::Result<()>>,
-    oneshot::Receiver<Result<(), CallError>>,
-)> {
+fn read_apart(sockets: Arc<Sockets>) -> anyhow::Result<(Intake, First)> {
     let readers = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -319,7 +291,8 @@ fn check_settings(settings: &Settings) -> anyhow::Result<()> {
             settings.connections
         );
     }
-    let is_address = settings.api_url.starts_with("https://") || settings.api_url.starts_with("http://");
+    let is_address =
+        settings.api_url.starts_with("https://") || settings.api_url.starts_with("http://");
     if !is_address {
         bail!(
             "slack.api_url = `{}`: write an address such as https://slack.com/api",
@@ -331,14 +304,14 @@ fn check_settings(settings: &Settings) -> anyhow::Result<()> {
 
 /// Turns down tokens that stand in the wrong variable, before anything is sent anywhere.
 fn check_shapes(settings: &Settings, secrets: &Secrets) -> anyhow::Result<()> {
-    let wrong = |variable: &str, wanted: &str, secret: &Secret| {
+    let wrong = |variable: &str, wanted: &str, secret: &SecretString| {
         anyhow::anyhow!(
             "{variable} holds {}, but it needs {wanted}",
-            shape(secret.expose())
+            shape(secret.expose_secret())
         )
     };
     let bot = &secrets.bot_token;
-    if !is_bot_token(bot.expose()) {
+    if !is_bot_token(bot.expose_secret()) {
         return Err(wrong(
             "SLACK_BOT_TOKEN",
             "the bot token: OAuth & Permissions → Bot User OAuth Token, it begins with xoxb-",
@@ -349,7 +322,7 @@ fn check_shapes(settings: &Settings, secrets: &Secrets) -> anyhow::Result<()> {
         (Mode::Socket, None, _) => bail!(
             "SLACK_APP_TOKEN is not set: socket mode needs an app-level token with connections:write (Basic Information → App-Level Tokens, it begins with xapp-)"
         ),
-        (Mode::Socket, Some(app), _) if !app.expose().starts_with("xapp-") => Err(wrong(
+        (Mode::Socket, Some(app), _) if !app.expose_secret().starts_with("xapp-") => Err(wrong(
             "SLACK_APP_TOKEN",
             "the app-level token: Basic Information → App-Level Tokens, with connections:write, it begins with xapp-",
             app,
@@ -357,7 +330,11 @@ fn check_shapes(settings: &Settings, secrets: &Secrets) -> anyhow::Result<()> {
         (Mode::Http, _, None) => bail!(
             "SLACK_SIGNING_SECRET is not set: http mode needs it (Basic Information → App Credentials)"
         ),
-        (Mode::Http, _, Some(secret)) if secret.expose().is_empty() || secret.expose().starts_with("xox") || secret.expose().starts_with("xapp-") => {
+        (Mode::Http, _, Some(secret))
+            if secret.expose_secret().is_empty()
+                || secret.expose_secret().starts_with("xox")
+                || secret.expose_secret().starts_with("xapp-") =>
+        {
             Err(wrong(
                 "SLACK_SIGNING_SECRET",
                 "the signing secret: Basic Information → App Credentials",

@@ -240,14 +240,12 @@ impl Outbox {
 
     async fn try_once(&self, post: &Post<'_>, form: Form) -> Result<Option<String>, CallError> {
         let (method, body) = post.request(form);
-        match post {
-            Post::Respond { url, .. } => self.api.respond(&url.url, &body).await.map(|()| None),
-            _ => {
-                let answer = self.api.call(With::Bot, method, &body).await?;
-                let id = answer["ts"].as_str().or(answer["view"]["id"].as_str());
-                Ok(id.map(str::to_owned))
-            }
+        if let Post::Respond { url, .. } = post {
+            return self.api.respond(&url.url, &body).await.map(|()| None);
         }
+        let answer = self.api.call(With::Bot, method, &body).await?;
+        let id = answer["ts"].as_str().or(answer["view"]["id"].as_str());
+        Ok(id.map(str::to_owned))
     }
 
     fn lane(&self, name: &str) -> Arc<Lane> {

@@ -1,5 +1,7 @@
 //! What the bot says, as a Slack message: blocks, and a text that answers by itself.
 
+use std::fmt::Write;
+
 use serde_json::{Value, json};
 
 use super::button::{Button, Carried, MAX_OTHERS, Why};
@@ -91,7 +93,9 @@ pub fn message(shown: &Shown, scene: &Scene) -> Option<Message> {
         Reply::Topic { topic, entries } => self::topic(topic, entries, scene),
         Reply::Status(blocks) => status(blocks),
         Reply::Thanks => notice("Thanks, noted."),
-        Reply::Muted => notice("No more offers from me in this thread. A mention still reaches me."),
+        Reply::Muted => {
+            notice("No more offers from me in this thread. A mention still reaches me.")
+        }
         Reply::Refused(refusal) => notice(&refused(refusal)),
         Reply::Silence => return None,
     };
@@ -212,10 +216,11 @@ pub fn cannot_write(channel: &str) -> Message {
         .chars()
         .filter(char::is_ascii_alphanumeric)
         .collect();
-    let mut message = notice("I may not write in the channel that you asked in. Invite me there with /invite, or ask me here.");
-    message.text = format!(
-        "I may not write in <#{id}>. Invite me there with /invite, or ask me here."
+    let mut message = notice(
+        "I may not write in the channel that you asked in. Invite me there with /invite, or ask me here.",
     );
+    message.text =
+        format!("I may not write in <#{id}>. Invite me there with /invite, or ask me here.");
     message
 }
 
@@ -224,9 +229,12 @@ fn refused(refusal: &Refusal) -> String {
         Refusal::TooMany { seconds } => {
             format!("That is a lot of questions at once. Please ask again in {seconds} s.")
         }
-        Refusal::Busy => "I am answering many questions right now. Please ask again in a moment.".to_owned(),
+        Refusal::Busy => {
+            "I am answering many questions right now. Please ask again in a moment.".to_owned()
+        }
         Refusal::MutedHere => {
-            "I am muted in this channel. Ask me in a direct message, or in another channel.".to_owned()
+            "I am muted in this channel. Ask me in a direct message, or in another channel."
+                .to_owned()
         }
         Refusal::PrivateHere => {
             "In this channel I answer privately only, so this stays between us.".to_owned()
@@ -235,13 +243,17 @@ fn refused(refusal: &Refusal) -> String {
             format!("I have shown that answer here just now. In {seconds} s I can show it again.")
         }
         Refusal::NoScope => {
-            "I may look at no cluster from here. Whoever runs me can give this channel a scope.".to_owned()
+            "I may look at no cluster from here. Whoever runs me can give this channel a scope."
+                .to_owned()
         }
         Refusal::OutOfScope => "That may not be looked at from here.".to_owned(),
         Refusal::NoSuchEntry => {
             "The FAQ no longer has that entry. Ask again in your own words.".to_owned()
         }
-        Refusal::Broken => "Sorry, something of mine broke while answering. It is in my log; please ask again.".to_owned(),
+        Refusal::Broken => {
+            "Sorry, something of mine broke while answering. It is in my log; please ask again."
+                .to_owned()
+        }
     }
 }
 
@@ -305,7 +317,10 @@ fn answer(answered: &Answered, shown: &Shown, scene: &Scene) -> Message {
         blocks.push(plain_context(&if answered.sources.is_empty() {
             format!("Shortened. The whole entry: show {}", answered.id)
         } else {
-            format!("Shortened. Read more opens its first source; the whole entry: show {}", answered.id)
+            format!(
+                "Shortened. Read more opens its first source; the whole entry: show {}",
+                answered.id
+            )
         }));
     }
     blocks.extend(tail);
@@ -370,7 +385,11 @@ fn tail(answered: &Answered, carried: &Carried, can_share: bool, scene: &Scene) 
         } else {
             "Share to channel"
         };
-        buttons.push(button(label, &Button::Share(carried.clone()), buttons.len()));
+        buttons.push(button(
+            label,
+            &Button::Share(carried.clone()),
+            buttons.len(),
+        ));
     }
     buttons.push(button(
         "Not what I meant",
@@ -400,7 +419,10 @@ fn tail(answered: &Answered, carried: &Carried, can_share: bool, scene: &Scene) 
 fn how_sure(how_sure: &HowSure) -> String {
     match how_sure {
         HowSure::Signature(fragment) => {
-            format!("sure: it explains the line “{}”", cut(&one_line(fragment), 80))
+            format!(
+                "sure: it explains the line “{}”",
+                cut(&one_line(fragment), 80)
+            )
         }
         HowSure::Words(score) => format!("{:.0} % sure", score.clamp(0.0, 0.99) * 100.0),
         HowSure::Chosen => "chosen".to_owned(),
@@ -436,7 +458,9 @@ fn no_match(no_match: &NoMatch, scene: &Scene) -> Message {
     let intro = "I have no answer to that in my FAQ.";
     let how = "The exact error line, or the word in the STATUS column, finds most. `topics` lists what there is.";
     let mut text = intro.to_owned();
-    let mut blocks = vec![rich::rich_text(vec![rich::section(vec![rich::bold(intro)])])];
+    let mut blocks = vec![rich::rich_text(vec![rich::section(vec![rich::bold(
+        intro,
+    )])])];
     if !no_match.nearest.is_empty() {
         text.push_str(" The nearest that I have:");
         blocks.push(plain_context("The nearest that I have:"));
@@ -462,7 +486,7 @@ fn push_candidates(
 ) {
     let mut labels: Vec<String> = Vec::new();
     for (number, candidate) in candidates.iter().enumerate() {
-        text.push_str(&format!(" {}) {}", number + 1, candidate.title));
+        let _ = write!(text, " {}) {}", number + 1, candidate.title);
         let mut others: Vec<EntryId> = scene.carried.entry.iter().cloned().collect();
         others.extend(candidates.iter().map(|other| other.id.clone()));
         let carried = Carried {
@@ -503,12 +527,8 @@ fn help(help: &Help, scene: &Scene) -> Message {
     )])])];
     let mut buttons = Vec::new();
     for (number, example) in help.examples.iter().enumerate() {
-        text.push_str(&format!(" /k8sfaq {example};"));
-        buttons.push(button(
-            example,
-            &Button::Ask((*example).to_owned()),
-            number,
-        ));
+        let _ = write!(text, " /k8sfaq {example};");
+        buttons.push(button(example, &Button::Ask((*example).to_owned()), number));
     }
     let examples = help
         .examples
@@ -551,7 +571,7 @@ fn topics(topics: &[(String, usize)]) -> Message {
     let rows = topics
         .iter()
         .map(|(topic, entries)| {
-            text.push_str(&format!(" {topic} ({entries}),"));
+            let _ = write!(text, " {topic} ({entries}),");
             rich::section(vec![
                 rich::code(&format!("topics {}", cut(topic, MAX_LABEL))),
                 rich::plain(&format!("  {entries} entries")),
@@ -596,9 +616,15 @@ fn topic_blocks(topic: &str, entries: &[EntryRef], listed: usize, scene: &Scene)
             ])
         })
         .collect::<Vec<_>>();
-    let mut blocks = vec![list(&format!("Entries on {}:", cut(topic, MAX_LABEL)), rows)];
+    let mut blocks = vec![list(
+        &format!("Entries on {}:", cut(topic, MAX_LABEL)),
+        rows,
+    )];
     if entries.len() > listed {
-        blocks.push(plain_context(&format!("and {} more", entries.len() - listed)));
+        blocks.push(plain_context(&format!(
+            "and {} more",
+            entries.len() - listed
+        )));
     }
     // One menu instead of many buttons; its options take 100.
     let options: Vec<Value> = shown
@@ -751,13 +777,15 @@ fn plain_context(line: &str) -> Value {
 fn list(title: &str, rows: Vec<Value>) -> Value {
     let mut elements = vec![rich::section(vec![rich::bold(title)])];
     if !rows.is_empty() {
-        elements.push(json!({"type": "rich_text_list", "style": "bullet", "elements": rows}));
+        elements.push(
+            json!({"type": "rich_text_list", "style": "bullet", "elements": Value::Array(rows)}),
+        );
     }
     rich::rich_text(elements)
 }
 
 pub(super) fn actions(elements: Vec<Value>) -> Value {
-    json!({"type": "actions", "elements": elements})
+    json!({"type": "actions", "elements": Value::Array(elements)})
 }
 
 pub(super) fn button(name: &str, button: &Button, number: usize) -> Value {

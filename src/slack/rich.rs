@@ -37,7 +37,7 @@ pub fn paragraph(inlines: &[Inline]) -> Value {
 /// A `rich_text` block of the given elements.
 #[must_use]
 pub fn rich_text(elements: Vec<Value>) -> Value {
-    json!({"type": "rich_text", "elements": elements})
+    json!({"type": "rich_text", "elements": Value::Array(elements)})
 }
 
 /// A section of the given elements.
@@ -46,7 +46,7 @@ pub fn section(mut elements: Vec<Value>) -> Value {
     if elements.is_empty() {
         elements.push(plain(" "));
     }
-    json!({"type": "rich_text_section", "elements": elements})
+    json!({"type": "rich_text_section", "elements": Value::Array(elements)})
 }
 
 /// Plain text.
@@ -119,10 +119,28 @@ fn elements(inlines: &[Inline], style: Style) -> Vec<Value> {
         match inline {
             Inline::Text(text) if text.is_empty() => {}
             Inline::Text(text) => found.push(styled(text, style)),
-            Inline::Code(text) => found.push(styled(text, Style { code: true, ..style })),
-            Inline::Strong(inner) => found.extend(elements(inner, Style { bold: true, ..style })),
+            Inline::Code(text) => found.push(styled(
+                text,
+                Style {
+                    code: true,
+                    ..style
+                },
+            )),
+            Inline::Strong(inner) => found.extend(elements(
+                inner,
+                Style {
+                    bold: true,
+                    ..style
+                },
+            )),
             Inline::Emphasis(inner) => {
-                found.extend(elements(inner, Style { italic: true, ..style }));
+                found.extend(elements(
+                    inner,
+                    Style {
+                        italic: true,
+                        ..style
+                    },
+                ));
             }
             Inline::Link { url, text } if url.starts_with("https://") => {
                 found.push(link(url, &crate::faq::markdown::plain(text)));

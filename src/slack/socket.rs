@@ -136,12 +136,13 @@ impl Sockets {
         let mut back_off = BackOff::new(self.pace.first_wait, self.pace.longest_wait);
         loop {
             let opened = Instant::now();
-            let link = match first.take() {
-                Some(link) => link,
-                None => tokio::select! {
+            let link = if let Some(link) = first.take() {
+                link
+            } else {
+                tokio::select! {
                     () = self.stop.cancelled() => return,
                     link = self.open_until_live(back_off.clone()) => link,
-                },
+                }
             };
             match self.read(link).await {
                 End::Stopped => return,
@@ -175,9 +176,9 @@ impl Sockets {
                 Err(error) => error,
             };
             let wait = match &error {
-                OpenError::Call(CallError::RateLimited { after }) => {
-                    after.unwrap_or_else(|| back_off.next()).max(back_off.next())
-                }
+                OpenError::Call(CallError::RateLimited { after }) => after
+                    .unwrap_or_else(|| back_off.next())
+                    .max(back_off.next()),
                 OpenError::Call(call) if call.is_about_the_token() => {
                     jittered(self.pace.refused_wait)
                 }
@@ -189,7 +190,11 @@ impl Sockets {
                     .api_error(Platform::Slack, super::outgoing::code_label(call));
             }
             let reason = error.to_string();
-            tracing::warn!(reason, wait_ms = wait.as_millis(), "no Slack connection; trying again");
+            tracing::warn!(
+                reason,
+                wait_ms = wait.as_millis(),
+                "no Slack connection; trying again"
+            );
             self.note(&reason);
             sleep(wait).await;
         }
@@ -340,7 +345,9 @@ impl Sockets {
             Some(kind) => self.conversations.take(kind, &frame["payload"].take()),
             None => {
                 self.metrics.event(Platform::Slack, "unknown");
-                tracing::debug!("a Slack envelope of an unknown type was acknowledged and passed over");
+                tracing::debug!(
+                    "a Slack envelope of an unknown type was acknowledged and passed over"
+                );
             }
         }
         Told::Nothing
@@ -399,17 +406,16 @@ impl Link {
                 Ok(Message::Text(text)) => return Some(text.as_str().to_owned()),
                 Ok(Message::Close(_)) | Err(_) => return None,
                 // The library answers pings itself, with the next write or read.
-                Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
+                Ok(
+                    Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_),
+                ) => {}
             }
         }
     }
 
     /// Sends a frame; false where the connection does not take it within the time.
     async fn send(&mut self, message: Message, within: Duration) -> bool {
-        matches!(
-            timeout(within, self.stream.send(message)).await,
-            Ok(Ok(()))
-        )
+        matches!(timeout(within, self.stream.send(message)).await, Ok(Ok(())))
     }
 
     async fn close(mut self, within: Duration) {

@@ -11,7 +11,10 @@ pub fn read(written: &str, bot: Option<&str>) -> String {
     while let Some(start) = rest.find('<') {
         plain.push_str(&rest[..start]);
         let inside = &rest[start + 1..];
-        let Some(end) = inside.find(['>', '<']).filter(|end| inside[*end..].starts_with('>')) else {
+        let Some(end) = inside
+            .find(['>', '<'])
+            .filter(|end| inside[*end..].starts_with('>'))
+        else {
             // A lone `<` is none of Slack's: it escapes every one that a person typed.
             plain.push('<');
             rest = inside;
@@ -60,7 +63,9 @@ pub fn escape(text: &str) -> String {
 /// Text without characters that hide or reorder others, for places that take plain text.
 #[must_use]
 pub fn visible(text: &str) -> String {
-    text.chars().filter(|letter| !is_invisible(*letter)).collect()
+    text.chars()
+        .filter(|letter| !is_invisible(*letter))
+        .collect()
 }
 
 /// The text, cut to at most `max` characters between graphemes, with an ellipsis where something was cut.

@@ -19,7 +19,10 @@ fn block(block: &Value) -> String {
         "context" => format!("~ {}", block["elements"][0]["text"].as_str().unwrap()),
         "rich_text" => elements(block, |element| rich(element, 0)).join("\n"),
         "actions" => elements(block, button).join(" "),
-        "input" => format!("[ {} ]", block["element"]["placeholder"]["text"].as_str().unwrap()),
+        "input" => format!(
+            "[ {} ]",
+            block["element"]["placeholder"]["text"].as_str().unwrap()
+        ),
         "context_actions" => {
             let element = &block["elements"][0];
             format!(
@@ -35,7 +38,10 @@ fn block(block: &Value) -> String {
 fn button(element: &Value) -> String {
     if element["type"] == "static_select" {
         let options = element["options"].as_array().unwrap().len();
-        return format!("[{} ▾ {options}]", element["placeholder"]["text"].as_str().unwrap());
+        return format!(
+            "[{} ▾ {options}]",
+            element["placeholder"]["text"].as_str().unwrap()
+        );
     }
     let label = element["text"]["text"].as_str().unwrap();
     match element["url"].as_str() {
@@ -51,7 +57,8 @@ fn rich(element: &Value, _depth: usize) -> String {
             format!("```\n{}\n```", elements(element, inline).concat())
         }
         "rich_text_list" => {
-            let indent = "  ".repeat(usize::try_from(element["indent"].as_u64().unwrap_or(0)).unwrap());
+            let indent =
+                "  ".repeat(usize::try_from(element["indent"].as_u64().unwrap_or(0)).unwrap());
             let offset = element["offset"].as_u64().unwrap_or(0);
             let is_ordered = element["style"] == "ordered";
             elements(element, |item| rich(item, 0))
@@ -96,5 +103,10 @@ fn inline(element: &Value) -> String {
 }
 
 fn elements(value: &Value, draw: impl Fn(&Value) -> String) -> Vec<String> {
-    value["elements"].as_array().unwrap().iter().map(draw).collect()
+    value["elements"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(draw)
+        .collect()
 }

@@ -37,8 +37,6 @@ pub enum Fault {
     Status(u16),
     /// No answer, though the call was done.
     DoneAndHangs,
-    /// No answer.
-    Hangs,
     /// The connection breaks.
     Breaks,
 }
@@ -337,7 +335,7 @@ async fn apply(fault: Fault, done: Value) -> Option<Response> {
             response
         }
         Fault::Status(status) => StatusCode::from_u16(status).unwrap().into_response(),
-        Fault::Hangs | Fault::DoneAndHangs => {
+        Fault::DoneAndHangs => {
             tokio::time::sleep(Duration::from_secs(60)).await;
             Json(done).into_response()
         }
@@ -445,11 +443,13 @@ fn answer(fake: &Fake, method: &str, body: &Value) -> Result<Value, &'static str
                 return Err("invalid_blocks");
             }
             if let Some(code) = world.closed_channels.get(&channel) {
-                return Err(if method == "chat.postEphemeral" && *code == "not_in_channel" {
-                    "user_not_in_channel"
-                } else {
-                    code
-                });
+                return Err(
+                    if method == "chat.postEphemeral" && *code == "not_in_channel" {
+                        "user_not_in_channel"
+                    } else {
+                        code
+                    },
+                );
             }
             if method == "chat.postEphemeral" {
                 return Ok(json!({"ok": true, "message_ts": ts}));
@@ -490,11 +490,7 @@ fn answer(fake: &Fake, method: &str, body: &Value) -> Result<Value, &'static str
     }
 }
 
-async fn respond(
-    State(fake): State<Arc<Fake>>,
-    Path(name): Path<String>,
-    body: Bytes,
-) -> Response {
+async fn respond(State(fake): State<Arc<Fake>>, Path(name): Path<String>, body: Bytes) -> Response {
     let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
     let fault = {
         let mut world = fake.world.lock().unwrap();
@@ -522,7 +518,11 @@ async fn respond(
         let answer = answer.and_then(|()| {
             let is_broken = !broken.is_empty();
             world.violations.extend(broken);
-            if is_broken { Err("invalid_blocks") } else { Ok(()) }
+            if is_broken {
+                Err("invalid_blocks")
+            } else {
+                Ok(())
+            }
         });
         world.calls.push(Call {
             method: "response_url".to_owned(),

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use insta::assert_snapshot;
+use k8sfaq::bot::Bot;
 use k8sfaq::bot::evidence::{Clusters, Found, Query};
 use k8sfaq::bot::metrics::LookedUp;
 use k8sfaq::bot::policy::{self, Policy};
-use k8sfaq::bot::Bot;
 use k8sfaq::faq::markdown;
 use k8sfaq::slack::Mode;
 use serde_json::{Value, json};
@@ -48,11 +48,15 @@ fn with_cluster(channel: &Value) -> Arc<Bot> {
         }
         .boxed()
     });
-    Arc::new(plain_bot().with_policy(policy(channel)).with_clusters(Clusters {
-        names: vec!["prod".to_owned()],
-        source,
-        deadline: Duration::from_secs(2),
-    }))
+    Arc::new(
+        plain_bot()
+            .with_policy(policy(channel))
+            .with_clusters(Clusters {
+                names: vec!["prod".to_owned()],
+                source,
+                deadline: Duration::from_secs(2),
+            }),
+    )
 }
 
 fn open_scope() -> Value {
@@ -75,30 +79,75 @@ const LINE: &str = "Warning BackOff kubelet Back-off restarting failed container
 #[tokio::test]
 async fn a_watched_channel_is_offered_an_answer_once_a_thread_and_a_press_mutes_it() {
     for mode in [Mode::Socket, Mode::Http] {
-        let slack = with_channel(mode, json!({"mode": "incident", "watch": true, "watch_bots": ["Alertmanager"]})).await;
-        let alert = said(&slack, "", &json!({
-            "user": null, "bot_id": "B7", "subtype": "bot_message", "username": "Alertmanager",
-            "attachments": [{"title": "KubePodCrashLooping", "text": LINE}],
-        }));
+        let slack = with_channel(
+            mode,
+            json!({"mode": "incident", "watch": true, "watch_bots": ["Alertmanager"]}),
+        )
+        .await;
+        let alert = said(
+            &slack,
+            "",
+            &json!({
+                "user": null, "bot_id": "B7", "subtype": "bot_message", "username": "Alertmanager",
+                "attachments": [{"title": "KubePodCrashLooping", "text": LINE}],
+            }),
+        );
         slack.deliver("events_api", &alert).await;
         let offer = slack.next("chat.postMessage", 0).await;
         let thread = string(&alert["event"]["ts"]);
         assert_eq!(offer.body["thread_ts"], json!(thread));
-        assert!(offer.drawn().contains("[No more offers here]"), "{}", offer.drawn());
+        assert!(
+            offer.drawn().contains("[No more offers here]"),
+            "{}",
+            offer.drawn()
+        );
         assert!(offer.body.get("reply_broadcast").is_none());
         // In the same thread not again; not what is no error line; not what another bot says.
         let in_thread = json!({"thread_ts": thread});
-        slack.deliver("events_api", &said(&slack, LINE, &in_thread)).await;
-        slack.deliver("events_api", &said(&slack, "why do my pods crash?", &json!({}))).await;
-        slack.deliver("events_api", &said(&slack, LINE, &json!({"bot_id": "B8", "bot_profile": {"name": "noise"}}))).await;
-        let ts = slack.fake.until("the offer", |world| world.messages.iter().next().cloned()).await.1;
-        let at = At::Public { channel: "C1", ts, thread: Some(thread.clone()) };
-        slack.press(&offer.button("No more offers here"), "U5", &at).await;
+        slack
+            .deliver("events_api", &said(&slack, LINE, &in_thread))
+            .await;
+        slack
+            .deliver(
+                "events_api",
+                &said(&slack, "why do my pods crash?", &json!({})),
+            )
+            .await;
+        slack
+            .deliver(
+                "events_api",
+                &said(
+                    &slack,
+                    LINE,
+                    &json!({"bot_id": "B8", "bot_profile": {"name": "noise"}}),
+                ),
+            )
+            .await;
+        let ts = slack
+            .fake
+            .until("the offer", |world| world.messages.iter().next().cloned())
+            .await
+            .1;
+        let at = At::Public {
+            channel: "C1",
+            ts,
+            thread: Some(thread.clone()),
+        };
+        slack
+            .press(&offer.button("No more offers here"), "U5", &at)
+            .await;
         let muted = slack.next("chat.postMessage", 1).await;
         assert_eq!(muted.body["thread_ts"], json!(thread));
-        slack.deliver("events_api", &said(&slack, "exit code 137 Reason: OOMKilled", &in_thread)).await;
+        slack
+            .deliver(
+                "events_api",
+                &said(&slack, "exit code 137 Reason: OOMKilled", &in_thread),
+            )
+            .await;
         // Elsewhere it goes on, for people too.
-        slack.deliver("events_api", &said(&slack, LINE, &json!({}))).await;
+        slack
+            .deliver("events_api", &said(&slack, LINE, &json!({})))
+            .await;
         slack.next("chat.postMessage", 2).await;
         assert_eq!(slack.fake.calls("chat.postMessage").len(), 3);
         slack.close().await;
@@ -108,7 +157,9 @@ async fn a_watched_channel_is_offered_an_answer_once_a_thread_and_a_press_mutes_
 #[tokio::test]
 async fn an_unwatched_channel_is_left_alone() {
     let slack = with_channel(Mode::Socket, json!({"mode": "incident"})).await;
-    slack.deliver("events_api", &said(&slack, LINE, &json!({}))).await;
+    slack
+        .deliver("events_api", &said(&slack, LINE, &json!({})))
+        .await;
     slack.mention("<@UBOT> crashloop", None).await;
     assert_eq!(slack.fake.calls("chat.postMessage").len(), 1);
     slack.close().await;
@@ -127,13 +178,26 @@ async fn an_incident_channel_gets_terse_answers_in_the_thread() {
 async fn a_private_channel_policy_answers_the_asker_alone() {
     for mode in [Mode::Socket, Mode::Http] {
         let slack = with_channel(mode, json!({"mode": "private"})).await;
-        slack.deliver("events_api", &slack.mention_payload("<@UBOT> crashloop", None)).await;
+        slack
+            .deliver(
+                "events_api",
+                &slack.mention_payload("<@UBOT> crashloop", None),
+            )
+            .await;
         let seen = slack.next("chat.postEphemeral", 0).await;
         // In a thread that does not exist yet Slack would show it to nobody.
         assert!(seen.body.get("thread_ts").is_none());
         assert!(!seen.drawn().contains("Share"), "{}", seen.drawn());
-        slack.deliver("events_api", &slack.mention_payload("<@UBOT> crashloop", Some("1600000000.000001"))).await;
-        assert_eq!(slack.next("chat.postEphemeral", 1).await.body["thread_ts"], "1600000000.000001");
+        slack
+            .deliver(
+                "events_api",
+                &slack.mention_payload("<@UBOT> crashloop", Some("1600000000.000001")),
+            )
+            .await;
+        assert_eq!(
+            slack.next("chat.postEphemeral", 1).await.body["thread_ts"],
+            "1600000000.000001"
+        );
         assert!(!slack.command("crashloop").await.drawn().contains("Share"));
         assert!(slack.fake.calls("chat.postMessage").is_empty());
         slack.close().await;
@@ -143,9 +207,23 @@ async fn a_private_channel_policy_answers_the_asker_alone() {
 #[tokio::test]
 async fn a_muted_channel_hears_nothing_and_a_command_says_why() {
     let slack = with_channel(Mode::Socket, json!({"mode": "muted"})).await;
-    slack.deliver("events_api", &slack.mention_payload("<@UBOT> crashloop", None)).await;
-    assert!(slack.command("crashloop").await.drawn().contains("muted in this channel"));
-    assert!(slack.fake.calls("chat.postMessage").is_empty() && slack.fake.calls("chat.postEphemeral").is_empty());
+    slack
+        .deliver(
+            "events_api",
+            &slack.mention_payload("<@UBOT> crashloop", None),
+        )
+        .await;
+    assert!(
+        slack
+            .command("crashloop")
+            .await
+            .drawn()
+            .contains("muted in this channel")
+    );
+    assert!(
+        slack.fake.calls("chat.postMessage").is_empty()
+            && slack.fake.calls("chat.postEphemeral").is_empty()
+    );
     slack.close().await;
 }
 
@@ -162,7 +240,12 @@ async fn who_asks_too_often_is_told_privately_when_to_go_on() {
         }
     }
     assert!(told.is_some());
-    slack.deliver("events_api", &slack.mention_payload("<@UBOT> crashloop", None)).await;
+    slack
+        .deliver(
+            "events_api",
+            &slack.mention_payload("<@UBOT> crashloop", None),
+        )
+        .await;
     let seen = slack.next("chat.postEphemeral", 0).await;
     assert!(seen.drawn().contains("Please ask again in"));
     slack.close().await;
@@ -174,12 +257,29 @@ async fn a_command_is_answered_at_once_and_its_evidence_follows_because_slack_ca
         let slack = Workspace::open_with(mode, with_cluster(&open_scope()).into(), |_| {}).await;
         let payload = slack.command_payload("crashloop -n cart");
         slack.deliver("slash_commands", &payload).await;
-        slack.fake.until("two answers", |world| {
-            (world.calls.iter().filter(|call| call.method == "response_url").count() == 2).then_some(())
-        }).await;
+        slack
+            .fake
+            .until("two answers", |world| {
+                (world
+                    .calls
+                    .iter()
+                    .filter(|call| call.method == "response_url")
+                    .count()
+                    == 2)
+                    .then_some(())
+            })
+            .await;
         let all = slack.all_to(&payload);
-        assert!(all[0]["blocks"].to_string().contains("comes in a message of its own"));
-        assert!(all.iter().all(|body| body["response_type"] == "ephemeral" && body["replace_original"] == false));
+        assert!(
+            all[0]["blocks"]
+                .to_string()
+                .contains("comes in a message of its own")
+        );
+        assert!(
+            all.iter()
+                .all(|body| body["response_type"] == "ephemeral"
+                    && body["replace_original"] == false)
+        );
         if mode == Mode::Socket {
             assert_snapshot!(super::drawn::drawn(&all[1]), @r#"
             # What the cluster shows
@@ -215,8 +315,14 @@ async fn an_answer_in_a_thread_is_edited_with_its_evidence() {
         assert!(first.drawn().contains("Looking at the cluster…"));
         let edited = slack.next("chat.update", 0).await;
         let drawn = edited.drawn();
-        assert!(drawn.contains("`web-1` in `shop` is in CrashLoopBackOff"), "{drawn}");
-        assert!(drawn.contains("kubectl describe pod web-1 -n shop") && !drawn.contains("Looking"), "{drawn}");
+        assert!(
+            drawn.contains("`web-1` in `shop` is in CrashLoopBackOff"),
+            "{drawn}"
+        );
+        assert!(
+            drawn.contains("kubectl describe pod web-1 -n shop") && !drawn.contains("Looking"),
+            "{drawn}"
+        );
         assert!(edited.text().contains("web-1"), "{}", edited.text());
         slack.close().await;
     }
@@ -224,7 +330,8 @@ async fn an_answer_in_a_thread_is_edited_with_its_evidence() {
 
 #[tokio::test]
 async fn evidence_for_some_is_shown_to_the_asker_beside_the_public_answer() {
-    let scope = json!({"scope": {"clusters": ["prod"], "namespaces": ["shop"], "usergroups": ["S1"]}});
+    let scope =
+        json!({"scope": {"clusters": ["prod"], "namespaces": ["shop"], "usergroups": ["S1"]}});
     let slack = Workspace::open_with(Mode::Socket, with_cluster(&scope).into(), |_| {}).await;
     // U1 is in the group.
     let first = slack.mention("<@UBOT> crashloop", None).await;
@@ -248,13 +355,16 @@ async fn evidence_for_some_is_shown_to_the_asker_beside_the_public_answer() {
 #[tokio::test]
 async fn sharing_looks_again_and_shows_everyone_only_what_everyone_may_see() {
     for (channel, is_seen) in [("C1", true), ("CSHARED", false)] {
-        let slack = Workspace::open_with(Mode::Socket, with_cluster(&open_scope()).into(), |_| {}).await;
+        let slack =
+            Workspace::open_with(Mode::Socket, with_cluster(&open_scope()).into(), |_| {}).await;
         let mut payload = slack.command_payload("crashloop");
         payload["channel_id"] = json!(channel);
         slack.deliver("slash_commands", &payload).await;
         let seen = slack.answer_to(&payload).await;
         let at = At::Ephemeral { channel };
-        let press = slack.press(&seen.button("Share to channel"), "U1", &at).await;
+        let press = slack
+            .press(&seen.button("Share to channel"), "U1", &at)
+            .await;
         if is_seen {
             let shared = slack.next("chat.postMessage", 0).await;
             assert!(shared.drawn().starts_with("Shared by @U1"));
@@ -262,44 +372,75 @@ async fn sharing_looks_again_and_shows_everyone_only_what_everyone_may_see() {
         } else {
             let shared = slack.answer_to(&press).await;
             assert_eq!(shared.body["response_type"], "in_channel");
-            assert!(!shared.drawn().contains("web-1") && !shared.drawn().contains("Looking"), "{}", shared.drawn());
+            assert!(
+                !shared.drawn().contains("web-1") && !shared.drawn().contains("Looking"),
+                "{}",
+                shared.drawn()
+            );
         }
-        slack.fake.until("the private answer taken away", |world| {
-            world.calls.iter().find(|call| call.body == json!({"delete_original": true})).map(|_| ())
-        }).await;
+        slack
+            .fake
+            .until("the private answer taken away", |world| {
+                world
+                    .calls
+                    .iter()
+                    .find(|call| call.body == json!({"delete_original": true}))
+                    .map(|_| ())
+            })
+            .await;
         slack.close().await;
     }
 }
 
 #[tokio::test]
 async fn a_channel_that_another_organisation_shares_gets_no_evidence_in_public() {
-    let slack = Workspace::open_with(Mode::Socket, with_cluster(&open_scope()).into(), |_| {}).await;
+    let slack =
+        Workspace::open_with(Mode::Socket, with_cluster(&open_scope()).into(), |_| {}).await;
     let mut payload = slack.mention_payload("<@UBOT> crashloop", None);
     payload["is_ext_shared_channel"] = json!(true);
     slack.deliver("events_api", &payload).await;
     let first = slack.next("chat.postMessage", 0).await;
     assert!(!first.drawn().contains("Looking"));
-    assert!(slack.next("chat.postEphemeral", 0).await.drawn().contains("web-1"));
+    assert!(
+        slack
+            .next("chat.postEphemeral", 0)
+            .await
+            .drawn()
+            .contains("web-1")
+    );
     assert!(slack.fake.done("chat.update").is_empty());
     slack.close().await;
 }
 
 #[tokio::test]
 async fn a_choice_in_public_shows_its_evidence_to_the_chooser_alone() {
-    let slack = Workspace::open_with(Mode::Socket, with_cluster(&open_scope()).into(), |_| {}).await;
+    let slack =
+        Workspace::open_with(Mode::Socket, with_cluster(&open_scope()).into(), |_| {}).await;
     let first = slack.mention("<@UBOT> exit code 137", None).await;
     slack.next("chat.update", 0).await;
-    let ts = slack.fake.until("the answer", |world| world.messages.iter().next().cloned()).await.1;
-    let at = At::Public { channel: "C1", ts, thread: Some(string(&first.body["thread_ts"])) };
+    let ts = slack
+        .fake
+        .until("the answer", |world| world.messages.iter().next().cloned())
+        .await
+        .1;
+    let at = At::Public {
+        channel: "C1",
+        ts,
+        thread: Some(string(&first.body["thread_ts"])),
+    };
     let carried = k8sfaq::slack::button::Carried {
         entry: Some("pod-crashloopbackoff".parse().unwrap()),
         asker: Some("U1".to_owned()),
         ..Default::default()
     };
     let pick = k8sfaq::slack::button::Button::Pick(carried);
-    let press = slack.press(&(pick.action_id(0), pick.value()), "U1", &at).await;
+    let press = slack
+        .press(&(pick.action_id(0), pick.value()), "U1", &at)
+        .await;
     let replaced = slack.next("chat.update", 1).await;
-    assert!(replaced.drawn().contains("pod-crashloopbackoff") && !replaced.drawn().contains("Looking"));
+    assert!(
+        replaced.drawn().contains("pod-crashloopbackoff") && !replaced.drawn().contains("Looking")
+    );
     let beside = slack.answer_to(&press).await;
     assert_eq!(beside.body["response_type"], "ephemeral");
     assert!(beside.drawn().contains("web-1"));

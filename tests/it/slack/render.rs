@@ -21,9 +21,39 @@ use super::workspace::bot;
 /// Text that is meant to break out: mentions, links, markup, invisible letters, entities, long graphemes.
 fn hostile() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
-        "<!channel>", "<!here>", "<@U1>", "<#C1|x>", "<http://evil|bank>", "<!subteam^S1>", "*", "_", "~", "`", "```",
-        "&", "&amp;", "&lt;", "> ", "\n", "\u{202e}", "\u{200b}", "\u{0}", "\u{1b}[31m", "👩‍👩‍👧‍👦", "e\u{301}", "ｘ", ":boom:",
-        "[x](javascript:alert(1))", "@everyone", "http://evil.example", "kubectl get pods", "{}", "\"", "\\", " ", "a",
+        "<!channel>",
+        "<!here>",
+        "<@U1>",
+        "<#C1|x>",
+        "<http://evil|bank>",
+        "<!subteam^S1>",
+        "*",
+        "_",
+        "~",
+        "`",
+        "```",
+        "&",
+        "&amp;",
+        "&lt;",
+        "> ",
+        "\n",
+        "\u{202e}",
+        "\u{200b}",
+        "\u{0}",
+        "\u{1b}[31m",
+        "👩‍👩‍👧‍👦",
+        "e\u{301}",
+        "ｘ",
+        ":boom:",
+        "[x](javascript:alert(1))",
+        "@everyone",
+        "http://evil.example",
+        "kubectl get pods",
+        "{}",
+        "\"",
+        "\\",
+        " ",
+        "a",
     ]);
     prop_oneof![
         prop::collection::vec(pieces, 0..40).prop_map(|pieces| pieces.concat()),
@@ -189,24 +219,48 @@ fn every_shipped_entry_fits_and_most_are_whole() {
     let mut shortened = Vec::new();
     let faq = bot().faq();
     for entry in faq.catalog().entries() {
-        let related = entry.related.iter().filter_map(|id| faq.entry(id)).map(EntryRef::of);
+        let related = entry
+            .related
+            .iter()
+            .filter_map(|id| faq.entry(id))
+            .map(EntryRef::of);
         let answered = Answered::of(entry, HowSure::Chosen, related.collect(), Vec::new(), None);
         let shown = Shown {
             can_share: true,
             ..Shown::private(Reply::Answer(Box::new(answered)))
         };
         let drawn = message(&shown, &Scene::default()).unwrap();
-        assert_eq!(rules::broken("chat.postMessage", &payload(&drawn)), Vec::<String>::new(), "{}", entry.id);
-        let size: usize = drawn.blocks.iter().map(|block| block.to_string().chars().count()).sum();
+        assert_eq!(
+            rules::broken("chat.postMessage", &payload(&drawn)),
+            Vec::<String>::new(),
+            "{}",
+            entry.id
+        );
+        let size: usize = drawn
+            .blocks
+            .iter()
+            .map(|block| block.to_string().chars().count())
+            .sum();
         assert!(size <= MAX_BLOCKS);
-        if drawn.blocks.iter().any(|block| block.to_string().contains("Shortened.")) {
+        if drawn
+            .blocks
+            .iter()
+            .any(|block| block.to_string().contains("Shortened."))
+        {
             shortened.push(entry.id.to_string());
         }
         // The text alone answers, in a sentence or two.
-        assert!(text::read(&drawn.text, None).contains(&entry.title), "{}", entry.id);
+        assert!(
+            text::read(&drawn.text, None).contains(&entry.title),
+            "{}",
+            entry.id
+        );
     }
     let share = shortened.len() * 100 / faq.catalog().len();
-    println!("{} entries are shortened ({share} %): {shortened:?}", shortened.len());
+    println!(
+        "{} entries are shortened ({share} %): {shortened:?}",
+        shortened.len()
+    );
     assert!(share <= 5, "{shortened:?}");
 }
 
@@ -243,7 +297,9 @@ fn markdown_becomes_rich_text() {
 fn code_copies_exactly_as_it_was_written() {
     let command = "kubectl get pods -n <namespace> -o jsonpath='{.items[*].metadata.name}' && echo \"a & b\" | grep -v '^$' -- \"--x\"";
     let payload = lines(&format!("Run:\n\n```sh\n{command}\n```\n"));
-    let text = payload["blocks"][0]["elements"][1]["elements"][0]["text"].as_str().unwrap();
+    let text = payload["blocks"][0]["elements"][1]["elements"][0]["text"]
+        .as_str()
+        .unwrap();
     assert_eq!(text, command);
 }
 
@@ -260,7 +316,10 @@ fn what_is_too_long_is_cut_with_a_way_to_the_rest() {
         title: "Long?".to_owned(),
         lead: vec![Inline::Text("Yes.".to_owned())],
         steps,
-        sources: vec![Source { title: "S".to_owned(), url: "https://kubernetes.io/".to_owned() }],
+        sources: vec![Source {
+            title: "S".to_owned(),
+            url: "https://kubernetes.io/".to_owned(),
+        }],
         related: Vec::new(),
         folder: None,
         how_sure: HowSure::Chosen,
@@ -269,9 +328,15 @@ fn what_is_too_long_is_cut_with_a_way_to_the_rest() {
     };
     let shown = Shown::private(Reply::Answer(Box::new(answered)));
     let payload = payload(&message(&shown, &Scene::default()).unwrap());
-    assert_eq!(rules::broken("chat.postMessage", &payload), Vec::<String>::new());
+    assert_eq!(
+        rules::broken("chat.postMessage", &payload),
+        Vec::<String>::new()
+    );
     let drawn = drawn(&payload);
-    assert!(drawn.contains("…\n```") && drawn.contains("Read more"), "{drawn}");
+    assert!(
+        drawn.contains("…\n```") && drawn.contains("Read more"),
+        "{drawn}"
+    );
 }
 
 #[test]
@@ -283,7 +348,10 @@ fn an_incident_gets_a_screenful() {
         length: Length::Terse,
         ..Shown::public(Reply::Answer(Box::new(answered)))
     };
-    let scene = Scene { surface: Surface::Public, ..Scene::default() };
+    let scene = Scene {
+        surface: Surface::Public,
+        ..Scene::default()
+    };
     let drawn = drawn(&payload(&message(&shown, &scene).unwrap()));
     assert!(drawn.lines().count() < 25, "{drawn}");
     assert!(drawn.contains("```\nkubectl describe pod"), "{drawn}");

@@ -61,7 +61,9 @@ fn message(method: &str, body: &Value, found: &mut Vec<String>) {
     if let Some(blocks) = body.get("blocks") {
         payload["blocks"] = blocks.clone();
     }
-    if body["blocks"].as_array().is_some_and(|blocks| !blocks.is_empty())
+    if body["blocks"]
+        .as_array()
+        .is_some_and(|blocks| !blocks.is_empty())
         && let Err(error) = MessagePayload::try_from(payload)
     {
         found.push(format!("blocks: {error}"));
@@ -138,10 +140,20 @@ fn rich(value: &Value, found: &mut Vec<String>) {
         "text" if value["text"].as_str().is_none_or(str::is_empty) => {
             found.push("an empty text element".to_owned());
         }
-        "link" if !value["url"].as_str().unwrap_or_default().starts_with("https://") => {
+        "link"
+            if !value["url"]
+                .as_str()
+                .unwrap_or_default()
+                .starts_with("https://") =>
+        {
             found.push(format!("a link that is not https: {value}"));
         }
-        "text" | "link" | "user" | "rich_text" | "rich_text_section" | "rich_text_list"
+        "text"
+        | "link"
+        | "user"
+        | "rich_text"
+        | "rich_text_section"
+        | "rich_text_list"
         | "rich_text_preformatted" => {}
         other => found.push(format!("a rich text element {other}")),
     }

@@ -1,5 +1,6 @@
 //! A workspace with the bot in it: what people do there, and what they see.
 
+use std::fmt::Write;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -14,9 +15,10 @@ use k8sfaq::bot::request::Request;
 use k8sfaq::faq::answer::Faq;
 use k8sfaq::faq::catalog::Catalog;
 use k8sfaq::slack::conversation::Core;
-use k8sfaq::state::State;
 use k8sfaq::slack::socket::Pace;
-use k8sfaq::slack::{self, Mode, Report, Running, Secret, Secrets, Settings};
+use k8sfaq::slack::{self, Mode, Report, Running, Secrets, Settings};
+use k8sfaq::state::State;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio_util::sync::CancellationToken;
@@ -37,7 +39,6 @@ pub struct Workspace {
 /// What somebody sees: a payload that Slack took.
 #[derive(Debug, Clone)]
 pub struct Seen {
-    pub method: String,
     pub body: Value,
 }
 
@@ -53,7 +54,11 @@ impl Seen {
     /// A button by its label: its action id and its value.
     pub fn button(&self, label: &str) -> (String, String) {
         let view = &self.body["view"]["blocks"];
-        let blocks = if view.is_array() { view } else { &self.body["blocks"] };
+        let blocks = if view.is_array() {
+            view
+        } else {
+            &self.body["blocks"]
+        };
         for block in blocks.as_array().unwrap() {
             for element in block["elements"].as_array().into_iter().flatten() {
                 if element["text"]["text"] == label {
@@ -61,7 +66,10 @@ impl Seen {
                 }
                 for side in ["positive_button", "negative_button"] {
                     if element[side]["text"]["text"] == label {
-                        return (string(&element["action_id"]), string(&element[side]["value"]));
+                        return (
+                            string(&element["action_id"]),
+                            string(&element[side]["value"]),
+                        );
                     }
                 }
                 for option in element["options"].as_array().into_iter().flatten() {
@@ -81,7 +89,11 @@ pub enum At {
     /// In a message that one person sees.
     Ephemeral { channel: &'static str },
     /// In a message for all.
-    Public { channel: &'static str, ts: String, thread: Option<String> },
+    Public {
+        channel: &'static str,
+        ts: String,
+        thread: Option<String>,
+    },
     /// In the home or a modal.
     View { is_modal: bool },
 }
@@ -89,7 +101,7 @@ pub enum At {
 /// The bot, made once: its index takes a moment.
 pub fn bot() -> Arc<Bot> {
     static BOT: OnceLock<Arc<Bot>> = OnceLock::new();
-    Arc::clone(BOT.get_or_init(|| fresh_bot()))
+    Arc::clone(BOT.get_or_init(fresh_bot))
 }
 
 /// A bot with a state of its own, in memory.
@@ -123,9 +135,9 @@ pub fn pace() -> Pace {
 
 pub fn secrets() -> Secrets {
     Secrets {
-        bot_token: Secret::new(BOT_TOKEN),
-        app_token: Some(Secret::new(APP_TOKEN)),
-        signing_secret: Some(Secret::new(SIGNING_SECRET)),
+        bot_token: SecretString::from(BOT_TOKEN),
+        app_token: Some(SecretString::from(APP_TOKEN)),
+        signing_secret: Some(SecretString::from(SIGNING_SECRET)),
     }
 }
 
@@ -248,7 +260,9 @@ impl Workspace {
             Mode::Socket => {
                 let id = self.send_envelope(kind, payload);
                 self.fake
-                    .until("an acknowledgement", |world| world.acks.get(&id).map(|_| ()))
+                    .until("an acknowledgement", |world| {
+                        world.acks.get(&id).map(|_| ())
+                    })
                     .await;
             }
             Mode::Http => {
@@ -350,7 +364,6 @@ impl Workspace {
                     .iter()
                     .find(|call| call.done && call.url == name)?;
                 Some(Seen {
-                    method: call.method.clone(),
                     body: call.body.clone(),
                 })
             })
@@ -402,14 +415,18 @@ impl Workspace {
                     .filter(|call| call.done && call.method == method)
                     .nth(before)?;
                 Some(Seen {
-                    method: call.method.clone(),
                     body: call.body.clone(),
                 })
             })
             .await
     }
 
-    pub fn press_payload(&self, (action_id, value): &(String, String), user: &str, at: &At) -> Value {
+    pub fn press_payload(
+        &self,
+        (action_id, value): &(String, String),
+        user: &str,
+        at: &At,
+    ) -> Value {
         let action = json!({
             "type": "button", "action_id": action_id, "block_id": "b", "value": value,
             "action_ts": format!("{}.0", self.fake.fresh()),
@@ -430,7 +447,11 @@ impl Workspace {
                 payload["channel"] = json!({"id": channel, "name": "ops"});
                 payload["response_url"] = json!(self.fake.response_url());
             }
-            At::Public { channel, ts, thread } => {
+            At::Public {
+                channel,
+                ts,
+                thread,
+            } => {
                 payload["container"] = json!({
                     "type": "message", "message_ts": ts, "channel_id": channel, "is_ephemeral": false,
                 });
@@ -485,8 +506,11 @@ pub fn sign(secret: &str, timestamp: &str, body: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(format!("v0:{timestamp}:{body}").as_bytes());
     let bytes = mac.finalize().into_bytes();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("v0={hex}")
+    let mut hex = "v0=".to_owned();
+    for byte in bytes {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
 }
 
 fn form(fields: &[(&str, &str)]) -> String {
