@@ -3,6 +3,7 @@ pub mod bot;
 pub mod cli;
 pub mod cluster;
 pub mod config;
+pub mod discord;
 pub mod faq;
 pub mod serve;
 pub mod state;

@@ -253,7 +253,9 @@ impl Bot {
         let (is_persons, is_public) = match &request.action {
             Action::Vote { .. } | Action::Mute | Action::Home => return None,
             Action::Overheard { .. } => (false, false),
-            Action::Mention { .. } | Action::Share { .. } => (true, true),
+            Action::Mention { .. } | Action::OpenCommand { .. } | Action::Share { .. } => {
+                (true, true)
+            }
             Action::Command { .. }
             | Action::Message { .. }
             | Action::Pick { .. }
@@ -290,6 +292,7 @@ impl Bot {
                 Shown::public(Reply::Silence)
             }
             Action::Command { .. }
+            | Action::OpenCommand { .. }
             | Action::Message { .. }
             | Action::Pick { .. }
             | Action::NotWhatIMeant { .. }
@@ -304,6 +307,13 @@ impl Bot {
                     .await
             }
             Action::Mention { text } => self.command(here, &text, here.public()).await,
+            Action::OpenCommand { text } => {
+                let audience = match here.rules.mode {
+                    Mode::MentionOnly => Audience::Asker,
+                    Mode::Normal | Mode::Private | Mode::Incident | Mode::Muted => here.public(),
+                };
+                self.command(here, &text, audience).await
+            }
             Action::Overheard { text } => self.overheard(here, &text).await,
             Action::Pick { entry } => {
                 let reply = answering::chosen(&here.faq, &entry);

@@ -12,5 +12,7 @@ mod check;
 mod layering;
 mod questions;
 mod search;
+mod conditions;
+mod discord;
 mod serve;
 mod terminal;
