@@ -10,20 +10,33 @@ const MAX_CHOICES: usize = 25;
 /// Longest name of a choice.
 const MAX_NAME: usize = 100;
 
-/// What most people come for, offered before anything is typed: in the order of how often it is asked in public forums.
-pub const POPULAR: [&str; 12] = [
+/// What most people come for, offered before anything is typed: what breaks most often first, then what is done every day.
+const POPULAR: [&str; 25] = [
     "pod-crashloopbackoff",
-    "pod-imagepullbackoff",
+    "image-pull-backoff",
     "pod-pending",
-    "pod-oomkilled",
-    "service-without-endpoints",
-    "pod-stuck-terminating",
-    "pod-createcontainerconfigerror",
-    "node-notready",
+    "oomkilled-exit-137",
+    "container-exit-codes",
+    "probe-failures",
+    "createcontainerconfigerror",
+    "pod-containercreating",
+    "service-no-endpoints",
+    "dns-resolution-failing",
+    "ingress-502-503-504",
+    "loadbalancer-external-ip-pending",
     "pvc-pending",
-    "probe-failing",
+    "node-notready",
+    "pod-stuck-terminating",
     "namespace-stuck-terminating",
-    "ingress-not-working",
+    "pod-evicted-node-pressure",
+    "rollout-stuck-progress-deadline",
+    "hpa-not-scaling",
+    "rbac-forbidden",
+    "cpu-memory-requests-limits",
+    "restart-pods",
+    "view-logs",
+    "exec-into-pod",
+    "port-forward",
 ];
 
 /// The choices for what was typed so far, best first: the name that is shown, and the entry's id.
@@ -105,5 +118,19 @@ fn name(entry: &Entry) -> String {
         entry.id.to_string()
     } else {
         name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faq::catalog::Catalog;
+
+    #[test]
+    fn every_popular_entry_is_in_the_catalog() {
+        let catalog = Catalog::shipped();
+        for id in POPULAR {
+            assert!(catalog.entry(&id.parse().expect("an id")).is_some(), "{id}");
+        }
     }
 }

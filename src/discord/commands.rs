@@ -74,18 +74,29 @@ pub(super) fn all() -> Vec<CreateCommand> {
     ]
 }
 
+/// Whether Discord has our commands, and no others.
+///
+/// # Errors
+/// Discord cannot be reached, or refuses.
+pub(super) async fn are_registered(rest: &Rest, application: u64) -> Result<bool, RestError> {
+    let there = rest
+        .get(&format!("/applications/{application}/commands"))
+        .await?;
+    let wanted = serde_json::to_value(all()).unwrap_or_default();
+    Ok(is_same(&there, &wanted))
+}
+
 /// Registers the commands if Discord has others, in one request.
 ///
 /// # Errors
 /// Discord cannot be reached, or refuses.
 pub(super) async fn register(rest: &Rest, application: u64) -> Result<Registered, RestError> {
-    let path = format!("/applications/{application}/commands");
-    let wanted = serde_json::to_value(all()).unwrap_or_default();
-    let there = rest.get(&path).await?;
-    if is_same(&there, &wanted) {
+    if are_registered(rest, application).await? {
         return Ok(Registered::AsTheyWere);
     }
-    rest.put(&path, &wanted).await?;
+    let wanted = serde_json::to_value(all()).unwrap_or_default();
+    rest.put(&format!("/applications/{application}/commands"), &wanted)
+        .await?;
     Ok(Registered::Anew)
 }
 

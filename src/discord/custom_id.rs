@@ -5,15 +5,12 @@ use std::fmt;
 use crate::bot::request::Vote;
 use crate::faq::id::EntryId;
 
-/// Longest `custom_id`, in characters; ours are ASCII.
-pub const MAX_CUSTOM_ID: usize = 100;
-
 /// The version of the grammar below. What stands in old messages is refused politely, never misread.
 const VERSION: &str = "k1";
 
 /// What pressing a component does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CustomId {
+pub(super) enum CustomId {
     /// `k1:up:ID`, `k1:down:ID`: says whether an entry helped.
     Vote(Vote, EntryId),
     /// `k1:del:USER`: takes the message away, for that person and for moderators.
@@ -31,7 +28,7 @@ pub enum CustomId {
 impl CustomId {
     /// Reads what a component remembers; `None` for an older, newer or foreign one.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let (version, rest) = text.split_once(':')?;
         if version != VERSION {
             return None;
@@ -74,6 +71,9 @@ impl From<CustomId> for String {
 mod tests {
     use super::*;
     use crate::faq::id::MAX_ID_LENGTH;
+
+    /// Longest `custom_id`, in characters; ours are ASCII.
+    const MAX_CUSTOM_ID: usize = 100;
 
     #[test]
     fn every_component_is_read_back_and_fits_with_the_longest_id() {

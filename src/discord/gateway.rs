@@ -393,14 +393,14 @@ impl<F: Fn(Dispatch)> Gateway<'_, F> {
     /// Where to connect: where the session is to be resumed, else where the REST interface says.
     async fn address(&self, session: Option<&Session>) -> Result<String, End> {
         if let Some(url) = session.and_then(|session| session.resume_url.as_deref())
-            && self.is_ours(url)
+            && leads_to_ours(self.settings, url)
         {
             return Ok(with_version(url));
         }
         let api_url = || self.settings.api_url.clone();
         match self.rest.get("/gateway").await {
             Ok(answer) => match answer["url"].as_str() {
-                Some(url) if self.is_ours(url) => Ok(with_version(url)),
+                Some(url) if leads_to_ours(self.settings, url) => Ok(with_version(url)),
                 Some(url) => Err(End::Fatal(GatewayError::ForeignGateway {
                     api_url: api_url(),
                     gateway: url.to_owned(),
@@ -421,23 +421,27 @@ impl<F: Fn(Dispatch)> Gateway<'_, F> {
         }
     }
 
-    /// Whether a gateway's address may be connected to: an encrypted one of Discord's, or one on the host of an own address.
-    fn is_ours(&self, url: &str) -> bool {
-        if self.settings.is_discords_own() {
-            return host(url).is_some_and(|(scheme, host)| {
-                scheme == "wss" && (host == "discord.gg" || host.ends_with(".discord.gg"))
-            });
-        }
-        match (host(url), host(origin(&self.settings.api_url))) {
-            (Some((_, gateway)), Some((_, api))) => {
-                gateway == api || (is_loopback(gateway) && is_loopback(api))
-            }
-            _ => false,
-        }
-    }
-
     fn note(&self, readiness: Readiness) {
+        // A refused token stays refused, whatever the gateway says.
+        if self.rest.is_stopped() && readiness == Readiness::Ready {
+            return;
+        }
         self.health.set(Part::Discord, readiness);
+    }
+}
+
+/// Whether a gateway's address may be connected to: an encrypted one of Discord's, or one on the host of an own address.
+pub(super) fn leads_to_ours(settings: &Settings, url: &str) -> bool {
+    if settings.is_discords_own() {
+        return host(url).is_some_and(|(scheme, host)| {
+            scheme == "wss" && (host == "discord.gg" || host.ends_with(".discord.gg"))
+        });
+    }
+    match (host(url), host(origin(&settings.api_url))) {
+        (Some((_, gateway)), Some((_, api))) => {
+            gateway == api || (is_loopback(gateway) && is_loopback(api))
+        }
+        _ => false,
     }
 }
 

@@ -1,10 +1,12 @@
 //! The Discord adapter: the gateway's events in, the bot in the middle, Discord's messages out.
 
 mod autocomplete;
+mod checks;
 mod commands;
 mod custom_id;
 mod gateway;
 mod interaction;
+mod manifest;
 mod mention;
 mod place;
 mod render;
@@ -34,9 +36,11 @@ use crate::bot::health::{Health, Part, Readiness};
 use crate::bot::metrics::Metrics;
 use crate::bot::reply::{Refusal, Reply, Shown};
 use crate::bot::request::{Platform, Request};
+pub use checks::checks;
 use commands::Registered;
 pub use gateway::GatewayError;
 use gateway::{Dispatch, Gateway};
+pub use manifest::{PERMISSIONS, manifest};
 use mention::Seen;
 use place::Threads;
 use rest::{Rest, RestError};
@@ -156,7 +160,7 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let answers = answers.into();
     let metrics = answers.bot.metrics().clone();
-    let rest = Rest::new(&settings.api_url, token, metrics.clone())?;
+    let rest = Rest::new(&settings.api_url, token, metrics.clone(), health.clone())?;
     let intents = if answers.bot.watches(Platform::Discord) {
         INTENTS | MESSAGE_CONTENT
     } else {

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::{Token, lock};
+use crate::bot::health::{Health, Part, Readiness};
 use crate::bot::metrics::Metrics;
 use crate::bot::request::Platform;
 
@@ -53,6 +54,7 @@ pub(super) struct Rest {
     client: reqwest::Client,
     base: String,
     metrics: Metrics,
+    health: Health,
     in_flight: Semaphore,
     is_stopped: AtomicBool,
     invalid: Mutex<VecDeque<Instant>>,
@@ -161,7 +163,12 @@ impl Rest {
     ///
     /// # Errors
     /// The token holds characters that no token has, or no HTTP client can be built.
-    pub(super) fn new(api_url: &str, token: &Token, metrics: Metrics) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        api_url: &str,
+        token: &Token,
+        metrics: Metrics,
+        health: Health,
+    ) -> anyhow::Result<Self> {
         let mut authorization = HeaderValue::from_str(&format!("Bot {}", token.reveal()))
             .ok()
             .context("DISCORD_TOKEN holds characters that no token has: copy the token again")?;
@@ -182,6 +189,7 @@ impl Rest {
             client,
             base: format!("{}/api/v10", origin(api_url)),
             metrics,
+            health,
             in_flight: Semaphore::new(MAX_IN_FLIGHT),
             is_stopped: AtomicBool::new(false),
             invalid: Mutex::default(),
@@ -408,6 +416,8 @@ impl Rest {
                     tracing::error!(
                         "discord refuses the token: nothing more is sent; put a valid one into DISCORD_TOKEN and start again"
                     );
+                    let why = "discord refuses the token in DISCORD_TOKEN".to_owned();
+                    self.health.set(Part::Discord, Readiness::NotReady(why));
                 }
                 RestError::Unauthorized
             }

@@ -91,9 +91,8 @@ pub(super) fn escape(text: &str) -> String {
                 out.push('\\');
                 out.push(character);
             }
-            '.' | ')' if is_numbered_line(&out) => {
-                out.push('\\');
-                out.push(character);
+            '.' if next.is_some_and(char::is_whitespace) && is_numbered_line(&out) => {
+                out.push_str("\\.");
             }
             // `@everyone` and the like ping nobody, and do not look as if.
             '@' => {

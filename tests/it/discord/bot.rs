@@ -36,15 +36,12 @@ pub fn shipped() -> Arc<Bot> {
     Arc::new(plain())
 }
 
+/// The same, for more to be put around it. All share one index.
 pub fn plain() -> Bot {
-    static CATALOG: OnceLock<Catalog> = OnceLock::new();
-    let catalog = CATALOG.get_or_init(Catalog::shipped).clone();
-    of(catalog)
-}
-
-pub fn of(catalog: Catalog) -> Bot {
+    static FAQ: OnceLock<Arc<Faq>> = OnceLock::new();
+    let index = || Arc::new(Faq::new(Catalog::shipped()).expect("an index"));
     let state = State::open(None).expect("a state in memory");
-    Bot::new(Faq::new(catalog).expect("an index"), state)
+    Bot::new(Arc::clone(FAQ.get_or_init(index)), state)
 }
 
 impl With {
@@ -114,6 +111,36 @@ impl Running {
             .text()
             .lines()
             .find_map(|metric| metric.strip_prefix(line)?.trim().parse().ok())
+    }
+
+    /// Waits until a metric has a value.
+    pub async fn counts(&self, line: &str, value: u64) {
+        let counting = async {
+            while self.metric(line) != Some(value) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let counted = tokio::time::timeout(Duration::from_secs(10), counting).await;
+        assert!(
+            counted.is_ok(),
+            "{line} is {:?}, not {value}",
+            self.metric(line)
+        );
+    }
+
+    /// Waits until the bot is ready, or is not.
+    pub async fn becomes_ready(&self, is_ready: bool) {
+        let becoming = async {
+            while self
+                .readiness()
+                .is_some_and(|readiness| readiness.is_ready())
+                != is_ready
+            {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let became = tokio::time::timeout(Duration::from_secs(20), becoming).await;
+        assert!(became.is_ok(), "it is {:?}", self.readiness());
     }
 
     /// Types the slash command.

@@ -331,7 +331,7 @@ impl Fake {
                 let is_resume = op == 6;
                 state.logins.push(Login { is_resume, intents, at: Instant::now() });
                 let refused = state.closes_logins_with.or_else(|| {
-                    if frame["d"]["token"] != TOKEN {
+                    if frame["d"]["token"].as_str().map(|token| token.trim_start_matches("Bot ")) != Some(TOKEN) {
                         Some(4004)
                     } else if intents & 1 << 15 != 0 && !state.allows_message_content {
                         Some(4014)

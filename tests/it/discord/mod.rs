@@ -2,5 +2,9 @@
 
 mod bot;
 mod commands;
+mod components;
 mod fake;
+mod gateway;
 mod limits;
+mod mentions;
+mod rest;
