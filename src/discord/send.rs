@@ -200,6 +200,18 @@ fn body(message: &Rendered, wanted: Use) -> Map<String, Value> {
     body
 }
 
+/// The body of a new message, for tests of what is drawn.
+#[cfg(test)]
+pub(super) fn body_of_new(message: &Rendered) -> Value {
+    Value::Object(body(message, Use::New))
+}
+
+/// The body of an edit, for tests of what is drawn.
+#[cfg(test)]
+pub(super) fn body_of_edit(message: &Rendered) -> Value {
+    Value::Object(body(message, Use::Edit))
+}
+
 fn embed(embed: &Embed) -> Value {
     let mut value = json!({"description": embed.description, "color": embed.colour});
     if !embed.title.is_empty() {

@@ -410,3 +410,122 @@ fn is_balanced(text: &str) -> bool {
         && bare.matches('[').count() == opened
         && bare.matches(')').count() >= opened
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faq::markdown;
+
+    fn drawn(markdown: &str) -> String {
+        let (blocks, refusals) = markdown::parse(markdown);
+        assert!(refusals.is_empty(), "{refusals:?}");
+        fill(pieces(&blocks), &[4096]).0.remove(0)
+    }
+
+    #[test]
+    fn the_whole_subset_comes_out_readable() {
+        let markdown = "\
+Text with **bold**, *italic*, `code` and a [link](https://example.com/a_(b)).
+
+## Check
+
+1. First:
+   ```sh
+   kubectl get pods
+   ```
+2. Second
+   - inner *one*
+   - inner two
+
+### Deeper
+
+```yaml
+a: 1
+```
+
+```text
+plain
+```";
+        insta::assert_snapshot!(drawn(markdown), @r"
+        Text with **bold**, *italic*, `code` and a [link](https://example.com/a_%28b%29).
+
+        ### Check
+        1. First:
+        ```sh
+        kubectl get pods
+        ```
+        2. Second
+          - inner *one*
+          - inner two
+
+        **Deeper**
+        ```yaml
+        a: 1
+        ```
+        ```
+        plain
+        ```
+        ");
+    }
+
+    #[test]
+    fn foreign_text_changes_nothing_outside_its_place() {
+        for (foreign, shown) in [
+            ("@everyone", "@\u{200b}everyone"),
+            ("<@&123>", r"\<@" /* and a zero-width space */),
+            ("](javascript:alert)", r"\](javascript:alert)"),
+            ("[a](https://evil.example)", r"\[a\](https\://evil.example)"),
+            (
+                "**bold** __u__ ~~s~~ ||h||",
+                r"\*\*bold\*\* \_\_u\_\_ \~\~s\~\~ \|\|h\|\|",
+            ),
+            ("```\ncode", "\\`\\`\\`\ncode"),
+            (
+                "# big\n> quote\n- item\n1. item",
+                "\\# big\n\\> quote\n\\- item\n1\\. item",
+            ),
+            ("\u{202e}txt.exe\u{2066}\u{1b}[31m", r"txt.exe\[31m"),
+            (r"\*", r"\\\*"),
+        ] {
+            let escaped = escape(foreign);
+            assert!(escaped.starts_with(shown), "{foreign:?}: {escaped:?}");
+        }
+        assert_eq!(code("a`b"), "`` a`b ``");
+        assert_eq!(
+            fence("sh", "a\n```\nb"),
+            "```sh\na\n`\u{200b}`\u{200b}`\u{200b}\nb\n```".replace("`\u{200b}\nb", "`\nb")
+        );
+        assert_eq!(link("x", "javascript:alert(1)"), "x");
+    }
+
+    #[test]
+    fn a_fence_that_is_cut_is_closed_and_opened_again_with_its_language() {
+        let lines: Vec<String> = (0..100).map(|at| format!("line: {at}")).collect();
+        let code = Piece::Fence {
+            language: "yaml".to_owned(),
+            text: lines.join("\n"),
+        };
+        let (texts, is_cut) = fill(vec![code], &[600, 600]);
+        assert_eq!(texts.len(), 2);
+        for text in &texts {
+            assert!(text.starts_with("```yaml\nline: "), "{text}");
+            assert!(text.ends_with("\n```"), "{text}");
+            assert!(length(text) <= 600);
+        }
+        assert!(!is_cut || texts[1].contains("line: 9"));
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters_and_words() {
+        assert_eq!(cut("one two three", 9), "one two…");
+        assert_eq!(cut("crème", 4), "crè…");
+        // A family of four is one character, and e with an accent another.
+        let family = "👨\u{200d}👩\u{200d}👧\u{200d}👦";
+        assert_eq!(
+            cut(&format!("a{family}{family}"), 16),
+            format!("a{family}…")
+        );
+        assert_eq!(cut("abce\u{301}f", 5), "abc…");
+        assert_eq!(cut("日本語日本語", 4), "日本語…");
+    }
+}

@@ -28,6 +28,7 @@ pub fn message(body: &Value) -> Vec<String> {
     if content.trim().is_empty() && embeds.is_empty() && rows.is_empty() {
         wrong.push("empty message".to_owned());
     }
+    fences(&mut wrong, content);
     self::embeds(&mut wrong, embeds);
     self::rows(&mut wrong, rows);
     mentions(&mut wrong, &body["allowed_mentions"]);
