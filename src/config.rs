@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::bot::limits;
 use crate::bot::policy;
+use crate::discord;
 use crate::serve;
 use crate::state;
 use crate::web;
@@ -35,6 +36,9 @@ pub struct Config {
     pub channels: policy::Settings,
     /// People's own scopes.
     pub people: policy::People,
+    /// The Discord adapter; without it, it is off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discord: Option<discord::Settings>,
 }
 
 /// The settings of the content.

@@ -4,14 +4,19 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
+use futures_util::future::BoxFuture;
 use k8sfaq::bot::Bot;
 use k8sfaq::bot::health::{Check, Health, Part, Readiness};
 use k8sfaq::bot::policy::Policy;
+use k8sfaq::bot::request::Platform;
 use k8sfaq::cli::{self, CommandError, ask, check, doctor, eval, list, misses, settings, show};
 use k8sfaq::config::{self, Config, Loaded, Sources};
+use k8sfaq::discord;
 use k8sfaq::serve::{self, Adapter, Again, Changed, Process, Signals};
 use k8sfaq::state::State;
+use secrecy::SecretString;
 
 /// Answers Kubernetes questions out of a curated FAQ.
 #[derive(Debug, Parser)]
@@ -51,6 +56,11 @@ enum Command {
         #[arg(long, value_enum, default_value = "text")]
         format: doctor::DoctorFormat,
     },
+    /// Print what a platform needs to know of the bot: how it is installed
+    Manifest {
+        #[command(subcommand)]
+        platform: Manifest,
+    },
     /// List the questions that went without an answer
     Misses {
         #[command(flatten)]
@@ -65,6 +75,19 @@ enum Command {
     },
     /// Print the manual page
     Man,
+}
+
+/// The platforms.
+#[derive(Debug, Subcommand)]
+enum Manifest {
+    /// The install links, permissions and portal steps of a Discord application
+    Discord {
+        #[command(flatten)]
+        settings: Settings,
+        /// The application's id, for the links
+        #[arg(long, value_name = "ID")]
+        application_id: Option<u64>,
+    },
 }
 
 /// Where settings come from.
@@ -107,6 +130,7 @@ fn main() -> ExitCode {
         Command::Serve(settings) => run(&settings),
         Command::Config { settings, format } => print_settings(&settings, format),
         Command::Doctor { settings, format } => examine(&settings, format),
+        Command::Manifest { platform } => print_manifest(&platform),
         Command::Misses {
             settings,
             arguments,
@@ -182,8 +206,31 @@ async fn serve(settings: &Settings, loaded: Loaded) -> anyhow::Result<()> {
 }
 
 /// The adapters that are configured, each with its secrets.
-fn adapters(_: &Config, _: &Arc<Bot>, _: &Health) -> anyhow::Result<Vec<Adapter>> {
-    Ok(Vec::new())
+fn adapters(config: &Config, bot: &Arc<Bot>, health: &Health) -> anyhow::Result<Vec<Adapter>> {
+    let mut adapters = Vec::new();
+    if let Some(settings) = &config.discord {
+        let token = discord_token()?;
+        let (settings, bot, health) = (settings.clone(), Arc::clone(bot), health.clone());
+        let run = move |stop| {
+            let (settings, token) = (settings.clone(), token.clone());
+            let (bot, health) = (Arc::clone(&bot), health.clone());
+            let run = async move { discord::run(&settings, &token, bot, &health, &stop).await };
+            Box::pin(run) as BoxFuture<'static, anyhow::Result<()>>
+        };
+        adapters.push(Adapter {
+            part: Part::Discord,
+            run: Box::new(run),
+        });
+    }
+    Ok(adapters)
+}
+
+fn discord_token() -> anyhow::Result<SecretString> {
+    let found =
+        config::secret(&environment(), config::DISCORD_TOKEN).map_err(anyhow::Error::msg)?;
+    found.context(
+        "[discord] is set and DISCORD_TOKEN is not: put the bot's token into DISCORD_TOKEN, or its file's path into DISCORD_TOKEN_FILE",
+    )
 }
 
 fn examine(settings: &Settings, format: doctor::DoctorFormat) -> cli::Result {
@@ -205,9 +252,27 @@ fn examine(settings: &Settings, format: doctor::DoctorFormat) -> cli::Result {
             checks.extend(serve::doctor::content(&loaded.config.content.dirs));
             checks.push(serve::doctor::state(&loaded.config.state));
             checks.push(serve::doctor::web(&loaded.config.web));
+            checks.extend(examine_discord(&loaded.config)?);
         }
     }
     doctor::run(&checks, format)
+}
+
+fn examine_discord(config: &Config) -> Result<Vec<Check>, CommandError> {
+    let Some(settings) = &config.discord else {
+        return Ok(Vec::new());
+    };
+    let token = match discord_token() {
+        Ok(token) => token,
+        Err(error) => {
+            let cure = "set DISCORD_TOKEN or DISCORD_TOKEN_FILE";
+            let check = Check::fail(Part::Discord, "the bot's token", error.to_string(), cure);
+            return Ok(vec![check]);
+        }
+    };
+    let policy = Policy::new(config.channels.clone(), config.people.clone());
+    let watches = policy.watches(Platform::Discord);
+    Ok(runtime()?.block_on(discord::checks(settings, &token, watches)))
 }
 
 fn print_settings(settings: &Settings, format: settings::SettingsFormat) -> cli::Result {
@@ -220,6 +285,17 @@ fn print_settings(settings: &Settings, format: settings::SettingsFormat) -> cli:
         })
         .collect();
     settings::run(&rows, format)
+}
+
+fn print_manifest(platform: &Manifest) -> cli::Result {
+    let Manifest::Discord {
+        settings,
+        application_id,
+    } = platform;
+    let config = settings.load()?.config;
+    let policy = Policy::new(config.channels, config.people);
+    let text = discord::manifest(*application_id, policy.watches(Platform::Discord));
+    cli::print(&text)
 }
 
 fn print_misses(settings: &Settings, arguments: &misses::Arguments) -> cli::Result {

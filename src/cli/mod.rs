@@ -190,7 +190,7 @@ fn complain(message: &dyn fmt::Display) {
 }
 
 /// Writes to standard output, without colours where it is no terminal or the user wants none.
-fn print(text: &str) -> Result {
+pub fn print(text: &str) -> Result {
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())

@@ -1,11 +1,12 @@
 //! What the adapter needs, looked at without logging in: for `k8sfaq doctor`.
 
+use secrecy::SecretString;
 use serde_json::Value;
 
 use super::gateway::leads_to_ours;
 use super::place::number;
 use super::rest::{Rest, RestError};
-use super::{Settings, Token, commands};
+use super::{Settings, commands};
 use crate::bot::health::{Check, Health, Part};
 use crate::bot::metrics::Metrics;
 
@@ -16,7 +17,7 @@ const MAY_READ_CONTENT: u64 = 1 << 18 | 1 << 19;
 const FEW_LOGINS: u64 = 100;
 
 /// Looks at each prerequisite; `watches` says whether a channel is watched.
-pub async fn checks(settings: &Settings, token: &Token, watches: bool) -> Vec<Check> {
+pub async fn checks(settings: &Settings, token: &SecretString, watches: bool) -> Vec<Check> {
     let what = "the bot's token";
     let rest = match Rest::new(&settings.api_url, token, Metrics::new(), Health::new()) {
         Ok(rest) => rest,

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -15,8 +16,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use tokio_util::sync::CancellationToken;
 
-use super::rest::{Rest, RestError, origin};
-use super::{Settings, Token};
+use super::Settings;
+use super::rest::{Rest, RestError, bare, origin};
 use crate::bot::health::{Health, Part, Readiness};
 use crate::bot::metrics::Metrics;
 use crate::bot::request::Platform;
@@ -99,7 +100,7 @@ pub(super) struct Dispatch {
 /// One connection to the gateway after another, until it is told to stop.
 pub(super) struct Gateway<'a, F> {
     pub settings: &'a Settings,
-    pub token: &'a Token,
+    pub token: &'a SecretString,
     pub intents: u64,
     pub rest: &'a Rest,
     pub health: &'a Health,
@@ -282,13 +283,13 @@ impl<F: Fn(Dispatch)> Gateway<'_, F> {
         let login = if let Some(session) = session.as_ref() {
             self.metrics.event(Platform::Discord, "resume");
             json!({"op": 6, "d": {
-                "token": self.token.reveal(), "session_id": session.id, "seq": session.sequence,
+                "token": bare(self.token), "session_id": session.id, "seq": session.sequence,
             }})
         } else {
             self.metrics.event(Platform::Discord, "identify");
             *last_identify = Some(Instant::now());
             json!({"op": 2, "d": {
-                "token": self.token.reveal(), "intents": self.intents, "large_threshold": 50,
+                "token": bare(self.token), "intents": self.intents, "large_threshold": 50,
                 "properties": {"os": std::env::consts::OS, "browser": "k8sfaq", "device": "k8sfaq"},
             }})
         };

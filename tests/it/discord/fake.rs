@@ -59,7 +59,7 @@ pub struct Fakes {
     pub logins: Vec<Login>,
     pub closes: Vec<Option<u16>>,
     session: Session,
-    line: Option<mpsc::UnboundedSender<Order>>,
+    lines: Vec<mpsc::UnboundedSender<Order>>,
     next_id: u64,
 }
 
@@ -187,9 +187,10 @@ impl Fake {
             if state.session.events.len() > 500 {
                 state.session.events.pop_front();
             }
-            if let Some(line) = &state.line {
-                let _ = line.send(Order::Frame(frame));
-            }
+            // Every session hears of everything.
+            state
+                .lines
+                .retain(|line| line.send(Order::Frame(frame.clone())).is_ok());
         });
     }
 
@@ -208,8 +209,12 @@ impl Fake {
 
     fn order(&self, order: Order) {
         self.with(|state| {
-            if let Some(line) = &state.line {
+            if let Some(line) = state.lines.pop() {
+                let is_last = !matches!(order, Order::Frame(_));
                 let _ = line.send(order);
+                if !is_last {
+                    state.lines.push(line);
+                }
             }
         });
     }
@@ -343,7 +348,7 @@ impl Fake {
                     let _ = line.send(Order::Close(code));
                     return;
                 }
-                state.line = Some(line.clone());
+                state.lines.push(line.clone());
                 if is_resume {
                     if frame["d"]["session_id"] != state.session.id.as_str() {
                         say(json!({"op": 9, "d": false}));
@@ -485,7 +490,7 @@ impl Fakes {
             logins: Vec::new(),
             closes: Vec::new(),
             session: Session::default(),
-            line: None,
+            lines: Vec::new(),
             next_id: 1_000_000_000_000_000_000,
         }
     }

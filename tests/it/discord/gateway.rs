@@ -202,7 +202,6 @@ async fn a_server_that_is_down_is_tried_again_with_growing_pauses() {
     let mut with = With::fake(&fake, shipped());
     with.settings = Settings {
         api_url: format!("http://{address}"),
-        ..Settings::default()
     };
     let bot = with.launch(&fake);
     // Each round asks for the budget and the address.

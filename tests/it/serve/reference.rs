@@ -81,6 +81,7 @@ fn every_default_in_it_is_the_real_one() {
     assert_eq!(written.log, default.log);
     assert_eq!(written.serve, default.serve);
     assert_eq!(written.limits, default.limits);
+    assert_eq!(written.discord, Some(k8sfaq::discord::Settings::default()));
     let anywhere = Place {
         platform: Platform::Discord,
         workspace: None,
