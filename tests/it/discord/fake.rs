@@ -68,7 +68,6 @@ pub struct Fakes {
 pub struct Sent {
     pub method: String,
     pub path: String,
-    pub body: Value,
     pub status: u16,
     pub at: Instant,
 }
@@ -216,6 +215,15 @@ impl Fake {
                     state.lines.push(line);
                 }
             }
+        });
+    }
+
+    /// Forgets what was asked and answered, for long runs.
+    pub fn forget(&self) {
+        self.with(|state| {
+            state.requests.clear();
+            state.interactions.clear();
+            state.messages.clear();
         });
     }
 
@@ -444,7 +452,6 @@ async fn serve(State(fake): State<Fake>, request: Request) -> Response<Body> {
         state.requests.push(Sent {
             method,
             path,
-            body,
             status,
             at: Instant::now(),
         });
