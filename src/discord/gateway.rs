@@ -336,13 +336,13 @@ impl<F: Fn(Dispatch)> Gateway<'_, F> {
                 }
                 message = socket.next() => {
                     let frame = match message {
-                        Some(Ok(Message::Text(text))) => match serde_json::from_str::<Frame>(&text) {
-                            Ok(frame) => frame,
-                            Err(_) => {
+                        Some(Ok(Message::Text(text))) => {
+                            let Ok(frame) = serde_json::from_str::<Frame>(&text) else {
                                 self.metrics.event(Platform::Discord, "unparsed_frame");
                                 continue;
-                            }
-                        },
+                            };
+                            frame
+                        }
                         Some(Ok(Message::Close(frame))) => {
                             return ending(frame.map(|frame| frame.code.into()), session.is_some());
                         }
@@ -365,10 +365,8 @@ impl<F: Fn(Dispatch)> Gateway<'_, F> {
                             }
                             (self.on_dispatch)(Dispatch { name, data: frame.d });
                         }
-                        1 => {
-                            if beat(socket, session.as_ref()).await.is_err() {
-                                return retry(session.as_ref());
-                            }
+                        1 if beat(socket, session.as_ref()).await.is_err() => {
+                            return retry(session.as_ref());
                         }
                         7 => {
                             close(socket, CloseCode::Library(4000)).await;
@@ -568,7 +566,8 @@ fn is_loopback(host: &str) -> bool {
 /// A random part of a duration. Nothing here needs good randomness.
 fn jittered(longest: Duration) -> Duration {
     let random = RandomState::new().build_hasher().finish();
-    longest.mul_f64((random % 1000) as f64 / 1000.0)
+    let thousandths = u32::try_from(random % 1000).unwrap_or_default();
+    longest * thousandths / 1000
 }
 
 #[cfg(test)]

@@ -248,7 +248,7 @@ impl Adapter {
             Ok(id) => (id, Ok(())),
             Err(error) => (None, Err(error)),
         };
-        if !self.settle("a reply to a message", result) {
+        if !Self::settle("a reply to a message", result) {
             return;
         }
         let (Some(lookup), Some(id)) = (lookup, id) else {
@@ -265,7 +265,7 @@ impl Adapter {
         };
         if let Some(rendered) = render::render(&evidence, &setting) {
             let result = send::edit(&self.rest, channel, id, &rendered).await;
-            self.settle("what the cluster shows", result);
+            Self::settle("what the cluster shows", result);
         }
     }
 
@@ -279,7 +279,7 @@ impl Adapter {
             return;
         };
         let result = send::direct(&self.rest, person, &rendered).await;
-        self.settle("a direct message", result);
+        Self::settle("a direct message", result);
     }
 
     /// Sends a reply; as text where embeds are not allowed. What a channel refuses is remembered for a while.

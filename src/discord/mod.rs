@@ -67,10 +67,10 @@ const MAX_TURNED_AWAY: usize = 256;
 /// Shortest time between two warnings about events that do not fit the model.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
-/// GUILDS, GUILD_MESSAGES and DIRECT_MESSAGES: none of them privileged.
+/// `GUILDS`, `GUILD_MESSAGES` and `DIRECT_MESSAGES`: none of them privileged.
 const INTENTS: u64 = 1 | 1 << 9 | 1 << 12;
 
-/// MESSAGE_CONTENT, asked for only where a channel is watched.
+/// `MESSAGE_CONTENT`, asked for only where a channel is watched.
 const MESSAGE_CONTENT: u64 = 1 << 15;
 
 /// The adapter's settings.
@@ -333,7 +333,7 @@ impl Adapter {
     }
 
     /// Takes note of what a request came to; once, here.
-    fn settle(&self, what: &'static str, result: Result<(), RestError>) -> bool {
+    fn settle(what: &'static str, result: Result<(), RestError>) -> bool {
         let Err(error) = result else {
             return true;
         };
