@@ -190,6 +190,9 @@ fn complain(message: &dyn fmt::Display) {
 }
 
 /// Writes to standard output, without colours where it is no terminal or the user wants none.
+///
+/// # Errors
+/// Standard output cannot be written to.
 pub fn print(text: &str) -> Result {
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())

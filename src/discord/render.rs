@@ -668,7 +668,10 @@ fn non_empty(text: String, otherwise: &str) -> String {
 
 #[cfg(test)]
 #[path = "../../tests/it/discord/limits.rs"]
-#[allow(dead_code, clippy::pedantic)]
+#[allow(
+    dead_code,
+    reason = "the fake checks commands and choices too, which are not drawn here"
+)]
 mod limits;
 
 #[cfg(test)]

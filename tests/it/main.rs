@@ -9,10 +9,9 @@
 mod binary;
 mod bytes;
 mod check;
+mod discord;
 mod layering;
 mod questions;
 mod search;
-mod conditions;
-mod discord;
 mod serve;
 mod terminal;

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use k8sfaq::bot::policy::{self, Policy};
 use k8sfaq::bot::reply::{Choices, EntryRef, Refusal, Reply, Shown};
 use k8sfaq::bot::request::{Action, PlaceKind};
-use k8sfaq::discord::Answers;
+use k8sfaq::discord::{self, Answers};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, Notify};
 
@@ -475,7 +475,7 @@ async fn a_limit_is_told_to_the_asker_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_embed_links_an_answer_is_text() {
     let bot = Running::start().await;
-    let without = (274_877_991_936 & !EMBED_LINKS).to_string();
+    let without = (discord::PERMISSIONS & !EMBED_LINKS).to_string();
     let answer = bot
         .slash_with(
             options("crashloop", &[]),
@@ -544,7 +544,7 @@ async fn commands_are_registered_once_and_only_where_they_differ() {
 async fn stale_commands_are_replaced() {
     let fake = Fake::start().await;
     fake.with(|state| {
-        state.commands = vec![json!({"id": "1", "name": "tag", "type": 1, "description": "old"})]
+        state.commands = vec![json!({"id": "1", "name": "tag", "type": 1, "description": "old"})];
     });
     let bot = With::fake(&fake, shipped()).launch(&fake);
     fake.until("the commands are replaced", |state| {

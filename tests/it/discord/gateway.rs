@@ -130,7 +130,7 @@ async fn a_lost_session_is_replaced_no_sooner_than_five_seconds_after_the_last()
     type Trouble = fn(&Fake);
     let troubles: [(&str, Trouble); 2] = [
         ("op 9 false", |fake| {
-            fake.frame(json!({"op": 9, "d": false}))
+            fake.frame(json!({"op": 9, "d": false}));
         }),
         ("close 4009", |fake| fake.close(4009)),
     ];
