@@ -7,4 +7,5 @@ mod fake;
 mod gateway;
 mod limits;
 mod mentions;
+mod process;
 mod rest;
