@@ -60,6 +60,9 @@ async fn a_global_rate_limit_holds_every_channel_up() {
                 .map(|sent| sent.at)
         })
         .await;
+    // What the fake has answered the bot may not have read yet.
+    let limits = "k8sfaq_api_errors_total{adapter=\"discord\",code=\"rate_limited\"}";
+    bot.counts(limits, 1).await;
     let mut elsewhere = written(
         bot.fake.id(),
         &format!("<@{BOT}> how do I port-forward to a pod"),
