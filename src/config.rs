@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::bot::limits;
 use crate::bot::policy;
+use crate::cluster;
 use crate::serve;
 use crate::state;
 use crate::web;
@@ -35,6 +36,8 @@ pub struct Config {
     pub channels: policy::Settings,
     /// People's own scopes.
     pub people: policy::People,
+    /// The clusters that evidence comes from, by the names that scopes use.
+    pub cluster: BTreeMap<String, cluster::Settings>,
 }
 
 /// The settings of the content.
@@ -718,7 +721,7 @@ mod tests {
         team.toml: log.format = "xml": unknown variant `xml`, expected `text` or `json`
         environment K8SFAQ__SERVE__GRACE_SECONDS: serve.grace_seconds = "soon": invalid type: string "soon", expected a whole number
         team.toml: state.dirr = "x": unknown field `dirr`, expected `dir` or `keep_questions`
-        team.toml: sttate = 1: unknown field `sttate`, expected one of `content`, `state`, `web`, `log`, `serve`, `limits`, `channels`, `people`
+        team.toml: sttate = 1: unknown field `sttate`, expected one of `content`, `state`, `web`, `log`, `serve`, `limits`, `channels`, `people`, `cluster`
         flag --set: web.listen = "nowhere": expected an address with a port, such as 127.0.0.1:8080
         team.toml: channels.slack.C2.watch: `true` cannot go with mode `muted`: offers need mode `normal` or `incident`
         team.toml: limits.lookups = 0: write a number from 1 to 100000

@@ -8,7 +8,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use k8sfaq::bot::Bot;
 use k8sfaq::bot::health::{Check, Health, Part, Readiness};
 use k8sfaq::bot::policy::Policy;
-use k8sfaq::cli::{self, CommandError, ask, check, doctor, eval, list, misses, settings, show};
+use k8sfaq::cli::looking::Configured;
+use k8sfaq::cli::{self, CommandError, ask, check, doctor, eval, list, misses, settings, show, status};
 use k8sfaq::config::{self, Config, Loaded, Sources};
 use k8sfaq::serve::{self, Adapter, Again, Changed, Process, Signals};
 use k8sfaq::state::State;
@@ -24,7 +25,19 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Answer a question, or pasted output
-    Ask(ask::Arguments),
+    Ask {
+        #[command(flatten)]
+        settings: Settings,
+        #[command(flatten)]
+        arguments: ask::Arguments,
+    },
+    /// Show what is wrong in a cluster now
+    Status {
+        #[command(flatten)]
+        settings: Settings,
+        #[command(flatten)]
+        arguments: status::Arguments,
+    },
     /// Show an entry by its id
     Show(show::Arguments),
     /// List the topics, or the entries of one
@@ -99,7 +112,14 @@ fn main() -> ExitCode {
         Err(error) => return cli::usage(&error),
     };
     let result = match arguments.command {
-        Command::Ask(arguments) => ask::run(&arguments),
+        Command::Ask {
+            settings,
+            arguments,
+        } => with_clusters(&settings, |clusters| ask::run(&arguments, clusters)),
+        Command::Status {
+            settings,
+            arguments,
+        } => with_clusters(&settings, |clusters| status::run(&arguments, clusters)),
         Command::Show(arguments) => show::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
@@ -115,6 +135,15 @@ fn main() -> ExitCode {
         Command::Man => cli::print_manual(Arguments::command()),
     };
     cli::exit(result)
+}
+
+/// Runs a command of the terminal with the clusters that the settings name.
+fn with_clusters(
+    settings: &Settings,
+    command: impl FnOnce(&Configured) -> cli::Result,
+) -> cli::Result {
+    let clusters: Vec<_> = settings.load()?.config.cluster.into_iter().collect();
+    command(&clusters)
 }
 
 /// What cannot be read as text is no setting of ours.

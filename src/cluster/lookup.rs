@@ -19,7 +19,7 @@ use super::kind::Kind;
 use super::name::{Namespace, ObjectName};
 use super::redact;
 use super::shared::Shared;
-use super::wanted::Wanted;
+use super::wanted::{self, Wanted};
 use crate::faq::condition::Condition;
 
 /// Most findings of one lookup; the worst are kept.
@@ -193,19 +193,11 @@ impl Cluster {
 
     /// The evidence of one who waited for another's look in vain.
     fn nothing_in_time(&self, lookup: &Lookup) -> Evidence {
+        let what = format!("cluster {}", self.name);
+        let missed = sentence(&what, &ReadError::TimedOut, None);
         Evidence {
-            cluster: self.name.clone(),
             version: self.version.get().map(|version| version.text.clone()),
-            scope: lookup.scope.namespaces.clone(),
-            checked_at: Timestamp::now(),
-            findings: Vec::new(),
-            not_checked: vec![sentence(
-                &format!("cluster {}", self.name),
-                &ReadError::TimedOut,
-                None,
-            )],
-            truncated: None,
-            looked_at: LookedAt::default(),
+            ..Evidence::of_nothing(&self.name, lookup.scope.namespaces.clone(), missed)
         }
     }
 
@@ -253,6 +245,7 @@ impl Cluster {
                 pods: gathered.pod_names.values().map(Vec::len).sum(),
                 namespaces: gathered.namespaces.clone(),
                 resources: wanted.resources.iter().map(ToString::to_string).collect(),
+                has_target: matches!(&lookup.what, What::Object(target) if wanted::exists(target, &gathered)),
             },
             findings,
             not_checked,
