@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use k8sfaq::bot::Bot;
 use k8sfaq::bot::health::{Check, Health, Part, Readiness};
 use k8sfaq::bot::policy::Policy;
+use k8sfaq::bot::source;
 use k8sfaq::cli::looking::Configured;
 use k8sfaq::cli::{self, CommandError, ask, check, doctor, eval, list, misses, settings, show, status};
 use k8sfaq::config::{self, Config, Loaded, Sources};
@@ -186,6 +187,10 @@ async fn serve(settings: &Settings, loaded: Loaded) -> anyhow::Result<()> {
         .with_metrics(metrics)
         .with_policy(policy)
         .with_limits(&config.limits);
+    let bot = match source::clusters(&config.cluster) {
+        Some(clusters) => bot.with_clusters(clusters),
+        None => bot,
+    };
     let bot = Arc::new(bot);
     let sources = settings.sources();
     let again = Again {

@@ -162,6 +162,10 @@ fn with_its_kind(words: &[&str]) -> Option<Asked> {
         let Some(name) = may_be_a_name(next) else {
             continue;
         };
+        // `in namespace shop` says where, not what.
+        if kind == Kind::Namespace && words[place.saturating_sub(2)..place].contains(&"in") {
+            continue;
+        }
         let is_plainly_a_name =
             next.contains('-') && next.bytes().any(|byte| byte.is_ascii_digit());
         let asked = Asked {
@@ -380,6 +384,7 @@ shop        checkout-7899d5c6b8-x2x9z   0/1     CrashLoopBackOff   12 (2m ago)  
             "service has no endpoints",
             "node not ready",
             "exit code 137",
+            "pods in namespace shop are pending",
             "pod disruption budget blocks drain",
             "what does CrashLoopBackOff mean",
             "0/5 nodes are available: 5 Insufficient cpu.",

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1 as core;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 
 use super::access::Resource;
 use super::connect::{self, ConnectError, Place};
 use super::detect::{self, Entries};
-use super::evidence::{Evidence, LookedAt, Namespaces, Truncated, Why};
+use super::decode::items;
+use super::evidence::{Evidence, LookedAt, Namespaces, NotChecked, Truncated, Why};
 use super::failure::{not_checked, sentence};
 use super::fetch::{Ask, Read, ReadError, Reader, Traffic};
 use super::finding::{EvidenceLine, Finding, Source};
@@ -167,6 +169,32 @@ impl Cluster {
                 }
             })
             .await
+    }
+
+    /// The names of all namespaces, for scopes that name some by a pattern.
+    ///
+    /// # Errors
+    ///
+    /// As for any read, told as what could not be looked at.
+    pub async fn namespaces(&self, deadline: Duration) -> Result<Vec<Namespace>, NotChecked> {
+        let read = Read {
+            resource: Resource::Namespaces,
+            namespace: None,
+            ask: Ask::List,
+        };
+        let told = |error: &ReadError| sentence("namespaces", error, Some(&read));
+        let answer = self.reader.read(&read, Instant::now() + deadline).await;
+        let answer = answer.map_err(|error| told(&error))?;
+        let items = items::<core::Namespace>(&answer.body).map_err(|error| {
+            told(&ReadError::Unreachable(format!(
+                "the answer is not readable: {error}"
+            )))
+        })?;
+        Ok(items
+            .items
+            .into_iter()
+            .filter_map(|namespace| namespace.metadata.name?.parse().ok())
+            .collect())
     }
 
     /// Looks, within the lookup's deadline. It never fails: what could not be read is part of the evidence.
