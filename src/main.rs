@@ -10,7 +10,9 @@ use k8sfaq::bot::health::{Check, Health, Part, Readiness};
 use k8sfaq::bot::policy::Policy;
 use k8sfaq::bot::source;
 use k8sfaq::cli::looking::Configured;
-use k8sfaq::cli::{self, CommandError, ask, check, doctor, eval, list, misses, settings, show, status};
+use k8sfaq::cli::{
+    self, CommandError, ask, check, doctor, eval, list, misses, settings, show, status,
+};
 use k8sfaq::config::{self, Config, Loaded, Sources};
 use k8sfaq::serve::{self, Adapter, Again, Changed, Process, Signals};
 use k8sfaq::state::State;
@@ -239,6 +241,14 @@ fn examine(settings: &Settings, format: doctor::DoctorFormat) -> cli::Result {
             checks.extend(serve::doctor::content(&loaded.config.content.dirs));
             checks.push(serve::doctor::state(&loaded.config.state));
             checks.push(serve::doctor::web(&loaded.config.web));
+            let Config {
+                cluster,
+                channels,
+                people,
+                ..
+            } = &loaded.config;
+            let clusters = serve::doctor::clusters(cluster, channels, people);
+            checks.extend(runtime()?.block_on(clusters));
         }
     }
     doctor::run(&checks, format)

@@ -84,6 +84,11 @@ pub(super) fn refs(faq: &Faq, ids: &[EntryId]) -> Vec<EntryRef> {
 }
 
 /// An entry as an answer.
-pub(super) fn answered(faq: &Faq, entry: &Entry, how_sure: HowSure, others: Vec<EntryRef>) -> Answered {
+pub(super) fn answered(
+    faq: &Faq,
+    entry: &Entry,
+    how_sure: HowSure,
+    others: Vec<EntryRef>,
+) -> Answered {
     Answered::of(entry, how_sure, refs(faq, &entry.related), others, None)
 }

@@ -239,7 +239,11 @@ mod tests {
     #[test]
     fn a_consequence_stands_under_its_cause_and_what_is_too_much_is_counted() {
         let web = ObjectRef::new("Deployment", "web");
-        let mut service = finding(Condition::ServicePodsNotReady, ObjectRef::new("Service", "web"), "-");
+        let mut service = finding(
+            Condition::ServicePodsNotReady,
+            ObjectRef::new("Service", "web"),
+            "-",
+        );
         service.cause = Some(Cause {
             condition: Condition::OomKilled,
             owner: web.clone(),
@@ -267,21 +271,32 @@ mod tests {
 
     #[test]
     fn nothing_found_is_never_said_of_a_lookup_that_failed() {
-        assert!(said(&evidence(vec![], vec![]), 1).contains("Nothing found. Looked at 41 objects, 37 of them pods."));
+        assert!(
+            said(&evidence(vec![], vec![]), 1)
+                .contains("Nothing found. Looked at 41 objects, 37 of them pods.")
+        );
         let missed = NotChecked {
             what: "pods in shop".to_owned(),
             why: Why::TimedOut,
             detail: "no answer before the deadline".to_owned(),
         };
         let said = said(&evidence(vec![], vec![missed]), 1);
-        assert!(!said.contains("Nothing found.") && said.contains("pods in shop: no answer before the deadline"), "{said}");
+        assert!(
+            !said.contains("Nothing found.")
+                && said.contains("pods in shop: no answer before the deadline"),
+            "{said}"
+        );
     }
 
     #[test]
     fn the_clusters_own_words_stand_in_code_and_cannot_end_it() {
         let evil = "<!channel> @everyone `[x](https://evil.example)";
         let all = evidence(
-            vec![finding(Condition::OomKilled, ObjectRef::new("Deployment", "web"), evil)],
+            vec![finding(
+                Condition::OomKilled,
+                ObjectRef::new("Deployment", "web"),
+                evil,
+            )],
             vec![],
         );
         fn outside(blocks: &[Block], out: &mut String) {
@@ -302,6 +317,9 @@ mod tests {
         }
         let mut prose = String::new();
         outside(&blocks(&all, 1, NOW.parse().unwrap()), &mut prose);
-        assert!(!prose.contains("everyone") && !prose.contains("channel>") && !prose.contains("evil"), "{prose}");
+        assert!(
+            !prose.contains("everyone") && !prose.contains("channel>") && !prose.contains("evil"),
+            "{prose}"
+        );
     }
 }

@@ -37,7 +37,7 @@ pub struct Arguments {
     #[arg(long, value_name = "VERSION")]
     kubernetes: Option<ClusterVersion>,
     #[command(flatten)]
-    looking: looking::Arguments,
+    looking: looking::Where,
 }
 
 /// Answers, with what the cluster shows where one is named or the settings name one.
@@ -91,7 +91,7 @@ async fn look(
     faq: &Faq,
     question: &str,
     answer: &Answer,
-    arguments: &looking::Arguments,
+    arguments: &looking::Where,
     configured: &Configured,
 ) -> Option<(Subject, Evidence)> {
     let asked = asked::object(question);
@@ -134,8 +134,8 @@ fn put_first(faq: &Faq, evidence: &Evidence, answer: &mut Answer) {
     let Some(id) = entry.filter(|id| faq.entry(id).is_some()) else {
         return;
     };
-    let is_the_same = answer.outcome == Outcome::Entry
-        && answer.hits.first().is_some_and(|first| first.id == id);
+    let is_the_same =
+        answer.outcome == Outcome::Entry && answer.hits.first().is_some_and(|first| first.id == id);
     if is_the_same {
         return;
     }

@@ -17,7 +17,7 @@ use crate::faq::condition::Condition;
 
 /// Which cluster to look at, and where.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub struct Where {
     /// A context of the kubeconfig, or a cluster of the settings; else the current context
     #[arg(long, value_name = "CONTEXT")]
     context: Option<String>,
@@ -47,7 +47,7 @@ pub(super) struct Looking {
     pub deadline: Duration,
 }
 
-impl Arguments {
+impl Where {
     /// Whether any of them was given.
     pub(super) fn is_any(&self) -> bool {
         self.context.is_some()

@@ -12,7 +12,7 @@ use crate::cluster::lookup::{Lookup, What};
 )]
 pub struct Arguments {
     #[command(flatten)]
-    looking: looking::Arguments,
+    looking: looking::Where,
     #[command(flatten)]
     content: Content,
     /// How to write the findings

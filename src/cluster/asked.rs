@@ -65,7 +65,8 @@ fn pasted_row(text: &str) -> Option<Target> {
 
 fn row(line: &str) -> Option<(Target, bool)> {
     let words: Vec<&str> = line.split_whitespace().collect();
-    let is_number = |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number =
+        |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
     let ready = |word: &&str| {
         let (ready, all) = word.split_once('/')?;
         let both = is_number(&ready) && is_number(&all);
@@ -92,7 +93,10 @@ fn row(line: &str) -> Option<(Target, bool)> {
         let is_sick = *status != "Ready";
         return Some((named(name, None, Kind::Node)?, is_sick));
     }
-    let column = words.iter().take(3).position(|word| ready(word).is_some())?;
+    let column = words
+        .iter()
+        .take(3)
+        .position(|word| ready(word).is_some())?;
     let (name, namespace) = match column {
         1 => (words[0], None),
         2 => (words[1], Some(words[0])),
@@ -190,8 +194,9 @@ fn with_its_kind(words: &[&str]) -> Option<Asked> {
 }
 
 /// What ReplicaSets and Deployments call their pods: nothing else looks like it.
-static POD_NAME: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new("^[a-z0-9][a-z0-9.-]*-[b-df-hj-np-tv-z0-9]{6,10}-[b-df-hj-np-tv-z0-9]{5}$").ok());
+static POD_NAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new("^[a-z0-9][a-z0-9.-]*-[b-df-hj-np-tv-z0-9]{6,10}-[b-df-hj-np-tv-z0-9]{5}$").ok()
+});
 
 fn pod_by_its_hash(words: &[&str]) -> Option<Asked> {
     let is_pod = |name: &str| POD_NAME.as_ref().is_some_and(|form| form.is_match(name));
@@ -200,11 +205,13 @@ fn pod_by_its_hash(words: &[&str]) -> Option<Asked> {
             Some((namespace, name)) => (Some(namespace.parse().ok()?), name),
             None => (namespace_of(words), *word),
         };
-        let target = is_pod(name).then(|| name.parse().ok())?.map(|name| Target {
-            kind: Some(Kind::Pod),
-            namespace,
-            name,
-        })?;
+        let target = is_pod(name)
+            .then(|| name.parse().ok())?
+            .map(|name| Target {
+                kind: Some(Kind::Pod),
+                namespace,
+                name,
+            })?;
         Some(Asked {
             target,
             certainty: Certainty::Named,
@@ -242,8 +249,8 @@ fn with_its_namespace(words: &[&str]) -> Option<Asked> {
 fn subject(words: &[&str]) -> Option<Asked> {
     let before = ["is", "are", "does", "with", "to", "about", "did", "has"];
     let after = [
-        "is", "isn't", "isnt", "are", "keeps", "does", "doesn't", "has", "won't", "wont", "not", "was",
-        "can't", "cannot", "never", "stuck", "down", "pods", "fails",
+        "is", "isn't", "isnt", "are", "keeps", "does", "doesn't", "has", "won't", "wont", "not",
+        "was", "can't", "cannot", "never", "stuck", "down", "pods", "fails",
     ];
     let is_among = |list: &[&str], word: Option<&&str>| {
         word.is_some_and(|word| list.contains(&word.to_lowercase().as_str()))
@@ -253,7 +260,9 @@ fn subject(words: &[&str]) -> Option<Asked> {
             && is_among(&before, words.get(place - 1))
             && (place == words.len() - 1 || is_among(&after, words.get(place + 1))))
             || (place < 2 && is_among(&after, words.get(place + 1)))
-            || (place > 1 && is_among(&["why"], words.get(place - 2)) && is_among(&before, words.get(place - 1)));
+            || (place > 1
+                && is_among(&["why"], words.get(place - 2))
+                && is_among(&before, words.get(place - 1)));
         if !is_subject {
             return None;
         }
@@ -313,20 +322,221 @@ fn may_be_a_name(word: &str) -> Option<ObjectName> {
 
 /// Words that people write beside a kind or a verb and that are hardly ever an object's name. A wrong guess costs a look, not a wrong answer.
 const EVERYDAY: &[&str] = &[
-    "a", "account", "accounts", "affinity", "after", "again", "all", "always", "an", "and", "any", "api", "app", "are", "as", "at",
-    "aws", "back", "be", "because", "been", "before", "between", "bound", "budget", "but", "by", "can", "cannot", "class", "cluster",
-    "config", "container", "containers", "cpu", "crash", "crashed", "crashes", "crashloop", "crashloopbackoff", "created", "default-backend", "deleted",
-    "died", "disk", "disruption", "dns", "do", "does", "down", "ebs", "eks", "endpoint", "endpoints", "error", "errors", "evicted", "exec",
-    "exit", "external", "fail", "failed", "fails", "file", "for", "from", "gets", "get", "got", "had", "has", "have", "helm", "how", "i", "if", "image", "images",
-    "in", "init", "into", "ip", "is", "isnt", "it", "its", "k8s", "keep", "keeps", "kill", "killed", "kubectl", "kubernetes",
-    "limit", "limits", "log", "logs", "loop", "lost", "made", "me", "memory", "mode", "mount", "my", "name", "named", "never", "new", "no",
-    "node", "not", "notready", "of", "off", "on", "one", "oom", "oomkilled", "or", "our", "out", "pending", "pods", "policy", "pool", "port",
-    "ports", "pressure", "problem", "probe", "prod", "production", "provisioner", "pull", "ready", "readiness", "liveness", "registry", "request", "requests", "restart", "restarted",
-    "restarts", "right", "rollout", "run", "runs", "same", "scheduled", "secret", "secrets", "security", "selector", "set", "should", "show", "so", "some",
-    "staging", "start", "started", "starts", "state", "status", "still", "stop", "stopped", "storage", "stuck", "taint", "taints", "than", "that", "the",
-    "their", "them", "there", "these", "they", "this", "to", "too", "type", "unhealthy", "unknown", "unready", "unschedulable", "up",
-    "update", "use", "used", "user", "using", "version", "volume", "volumes", "wait", "was", "we", "were", "what", "when", "where", "which",
-    "while", "who", "why", "will", "with", "without", "wont", "wrong", "you", "your",
+    "a",
+    "account",
+    "accounts",
+    "affinity",
+    "after",
+    "again",
+    "all",
+    "always",
+    "an",
+    "and",
+    "any",
+    "api",
+    "app",
+    "are",
+    "as",
+    "at",
+    "aws",
+    "back",
+    "be",
+    "because",
+    "been",
+    "before",
+    "between",
+    "bound",
+    "budget",
+    "but",
+    "by",
+    "can",
+    "cannot",
+    "class",
+    "cluster",
+    "config",
+    "container",
+    "containers",
+    "cpu",
+    "crash",
+    "crashed",
+    "crashes",
+    "crashloop",
+    "crashloopbackoff",
+    "created",
+    "default-backend",
+    "deleted",
+    "died",
+    "disk",
+    "disruption",
+    "dns",
+    "do",
+    "does",
+    "down",
+    "ebs",
+    "eks",
+    "endpoint",
+    "endpoints",
+    "error",
+    "errors",
+    "evicted",
+    "exec",
+    "exit",
+    "external",
+    "fail",
+    "failed",
+    "fails",
+    "file",
+    "for",
+    "from",
+    "gets",
+    "get",
+    "got",
+    "had",
+    "has",
+    "have",
+    "helm",
+    "how",
+    "i",
+    "if",
+    "image",
+    "images",
+    "in",
+    "init",
+    "into",
+    "ip",
+    "is",
+    "isnt",
+    "it",
+    "its",
+    "k8s",
+    "keep",
+    "keeps",
+    "kill",
+    "killed",
+    "kubectl",
+    "kubernetes",
+    "limit",
+    "limits",
+    "log",
+    "logs",
+    "loop",
+    "lost",
+    "made",
+    "me",
+    "memory",
+    "mode",
+    "mount",
+    "my",
+    "name",
+    "named",
+    "never",
+    "new",
+    "no",
+    "node",
+    "not",
+    "notready",
+    "of",
+    "off",
+    "on",
+    "one",
+    "oom",
+    "oomkilled",
+    "or",
+    "our",
+    "out",
+    "pending",
+    "pods",
+    "policy",
+    "pool",
+    "port",
+    "ports",
+    "pressure",
+    "problem",
+    "probe",
+    "prod",
+    "production",
+    "provisioner",
+    "pull",
+    "ready",
+    "readiness",
+    "liveness",
+    "registry",
+    "request",
+    "requests",
+    "restart",
+    "restarted",
+    "restarts",
+    "right",
+    "rollout",
+    "run",
+    "runs",
+    "same",
+    "scheduled",
+    "secret",
+    "secrets",
+    "security",
+    "selector",
+    "set",
+    "should",
+    "show",
+    "so",
+    "some",
+    "staging",
+    "start",
+    "started",
+    "starts",
+    "state",
+    "status",
+    "still",
+    "stop",
+    "stopped",
+    "storage",
+    "stuck",
+    "taint",
+    "taints",
+    "than",
+    "that",
+    "the",
+    "their",
+    "them",
+    "there",
+    "these",
+    "they",
+    "this",
+    "to",
+    "too",
+    "type",
+    "unhealthy",
+    "unknown",
+    "unready",
+    "unschedulable",
+    "up",
+    "update",
+    "use",
+    "used",
+    "user",
+    "using",
+    "version",
+    "volume",
+    "volumes",
+    "wait",
+    "was",
+    "we",
+    "were",
+    "what",
+    "when",
+    "where",
+    "which",
+    "while",
+    "who",
+    "why",
+    "will",
+    "with",
+    "without",
+    "wont",
+    "wrong",
+    "you",
+    "your",
 ];
 
 #[cfg(test)]
@@ -345,17 +555,38 @@ mod tests {
     #[test]
     fn an_object_is_read_from_the_ways_in_which_people_name_one() {
         for (question, meant) in [
-            ("why is checkout in shop not ready", "? shop/checkout Guessed"),
+            (
+                "why is checkout in shop not ready",
+                "? shop/checkout Guessed",
+            ),
             ("Why is checkout not ready?", "? ?/checkout Guessed"),
             ("what's wrong with checkout", "? ?/checkout Guessed"),
-            ("checkout keeps restarting in shop", "? shop/checkout Guessed"),
-            ("pod shop/checkout-7899d5c6b8-x2x9z", "Pod shop/checkout-7899d5c6b8-x2x9z Named"),
-            ("checkout-7899d5c6b8-x2x9z is in CrashLoopBackOff", "Pod ?/checkout-7899d5c6b8-x2x9z Named"),
+            (
+                "checkout keeps restarting in shop",
+                "? shop/checkout Guessed",
+            ),
+            (
+                "pod shop/checkout-7899d5c6b8-x2x9z",
+                "Pod shop/checkout-7899d5c6b8-x2x9z Named",
+            ),
+            (
+                "checkout-7899d5c6b8-x2x9z is in CrashLoopBackOff",
+                "Pod ?/checkout-7899d5c6b8-x2x9z Named",
+            ),
             ("deploy/checkout -n shop", "Deployment shop/checkout Named"),
-            ("is the deployment checkout ok?", "Deployment ?/checkout Guessed"),
+            (
+                "is the deployment checkout ok?",
+                "Deployment ?/checkout Guessed",
+            ),
             ("node worker-1 is NotReady", "Node ?/worker-1 Named"),
-            ("pvc data-db-0 in namespace shop pending", "PersistentVolumeClaim shop/data-db-0 Named"),
-            ("service web in the shop namespace has no endpoints", "Service shop/web Guessed"),
+            (
+                "pvc data-db-0 in namespace shop pending",
+                "PersistentVolumeClaim shop/data-db-0 Named",
+            ),
+            (
+                "service web in the shop namespace has no endpoints",
+                "Service shop/web Guessed",
+            ),
             ("shop/checkout", "? shop/checkout Guessed"),
         ] {
             assert_eq!(asked(question), meant, "{question}");
@@ -364,14 +595,21 @@ mod tests {
 
     #[test]
     fn a_pasted_row_names_its_object_and_of_many_the_first_sick_one() {
-        let table = "NAMESPACE   NAME                        READY   STATUS             RESTARTS      AGE
+        let table =
+            "NAMESPACE   NAME                        READY   STATUS             RESTARTS      AGE
 shop        web-5d9c7f6b8-aaaaa         1/1     Running            0             5d
 shop        checkout-7899d5c6b8-x2x9z   0/1     CrashLoopBackOff   12 (2m ago)   40m";
         assert_eq!(asked(table), "Pod shop/checkout-7899d5c6b8-x2x9z Named");
         assert_eq!(asked("db-0   0/1   Pending   0   5m"), "Pod ?/db-0 Named");
         assert_eq!(asked("web  1/3  3  1  12d"), "Deployment ?/web Named");
-        assert_eq!(asked("deployment.apps/web  1/3  3  1  12d"), "Deployment ?/web Named");
-        assert_eq!(asked("worker-1   NotReady   <none>   5d   v1.36.3"), "Node ?/worker-1 Named");
+        assert_eq!(
+            asked("deployment.apps/web  1/3  3  1  12d"),
+            "Deployment ?/web Named"
+        );
+        assert_eq!(
+            asked("worker-1   NotReady   <none>   5d   v1.36.3"),
+            "Node ?/worker-1 Named"
+        );
     }
 
     #[test]
@@ -396,7 +634,12 @@ shop        checkout-7899d5c6b8-x2x9z   0/1     CrashLoopBackOff   12 (2m ago)  
 
     #[test]
     fn what_is_no_name_is_not_taken_for_one() {
-        for question in ["pod ../secrets", "pod/<pod>", "pod shop/../x", "deploy/Web;rm"] {
+        for question in [
+            "pod ../secrets",
+            "pod/<pod>",
+            "pod shop/../x",
+            "deploy/Web;rm",
+        ] {
             assert_eq!(asked(question), "-", "{question}");
         }
     }

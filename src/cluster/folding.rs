@@ -13,7 +13,9 @@ impl Evidence {
     /// The worst finding; where it follows from another, that one.
     #[must_use]
     pub fn worst(&self) -> Option<&Finding> {
-        self.findings.first().map(|first| root(first, &self.findings))
+        self.findings
+            .first()
+            .map(|first| root(first, &self.findings))
     }
 }
 

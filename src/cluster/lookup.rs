@@ -10,8 +10,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::access::Resource;
 use super::connect::{self, ConnectError, Place};
-use super::detect::{self, Entries};
 use super::decode::items;
+use super::detect::{self, Entries};
 use super::evidence::{Evidence, LookedAt, Namespaces, NotChecked, Truncated, Why};
 use super::failure::{not_checked, sentence};
 use super::fetch::{Ask, Read, ReadError, Reader, Traffic};

@@ -69,7 +69,10 @@ mod tests {
             severity: Severity::Critical,
             namespace: Some("shop".to_owned()),
             owner: ObjectRef::new("Deployment", "web"),
-            objects: vec![ObjectRef::new("Pod", "web-1"), ObjectRef::new("Pod", "web-2")],
+            objects: vec![
+                ObjectRef::new("Pod", "web-1"),
+                ObjectRef::new("Pod", "web-2"),
+            ],
             containers: vec!["app; rm -rf /".to_owned()],
             affected: 2,
             desired: None,

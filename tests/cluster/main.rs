@@ -6,6 +6,7 @@
 
 mod accounts;
 mod events;
+mod evidence;
 mod faq_commands;
 mod ground;
 mod namespace;

@@ -9,6 +9,7 @@
 mod binary;
 mod bytes;
 mod check;
+mod deploy;
 mod layering;
 mod questions;
 mod search;
