@@ -13,7 +13,7 @@ use crate::namespace::Namespace;
 use crate::server::Server;
 
 /// A Deployment whose only pod crashes again and again.
-const CHECKOUT: &str = "
+pub const CHECKOUT: &str = "
 apiVersion: apps/v1
 kind: Deployment
 metadata: { name: checkout }

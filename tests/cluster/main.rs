@@ -7,6 +7,7 @@
 mod accounts;
 mod events;
 mod evidence;
+mod evidence_in_chat;
 mod faq_commands;
 mod ground;
 mod namespace;
