@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::bot::limits;
 use crate::bot::policy::{self, Policy};
 use crate::bot::request::Platform;
+use crate::cluster;
 use crate::discord;
 use crate::serve;
 use crate::slack;
@@ -42,6 +43,8 @@ pub struct Config {
     pub slack: Option<slack::Settings>,
     /// The Discord adapter; absent, it is off.
     pub discord: Option<discord::Settings>,
+    /// The clusters that evidence comes from, by the names that scopes use.
+    pub cluster: BTreeMap<String, cluster::Settings>,
 }
 
 /// The settings of the content.
@@ -835,7 +838,7 @@ mod tests {
         team.toml: log.format = "xml": unknown variant `xml`, expected `text` or `json`
         environment K8SFAQ__SERVE__GRACE_SECONDS: serve.grace_seconds = "soon": invalid type: string "soon", expected a whole number
         team.toml: state.dirr = "x": unknown field `dirr`, expected `dir` or `keep_questions`
-        team.toml: sttate = 1: unknown field `sttate`, expected one of `content`, `state`, `web`, `log`, `serve`, `limits`, `channels`, `people`, `slack`, `discord`
+        team.toml: sttate = 1: unknown field `sttate`, expected one of `content`, `state`, `web`, `log`, `serve`, `limits`, `channels`, `people`, `slack`, `discord`, `cluster`
         flag --set: web.listen = "nowhere": expected an address with a port, such as 127.0.0.1:8080
         team.toml: channels.slack.C2.watch: `true` cannot go with mode `muted`: offers need mode `normal` or `incident`
         team.toml: limits.lookups = 0: write a number from 1 to 100000

@@ -8,7 +8,11 @@ use clap::{CommandFactory, Parser, Subcommand};
 use k8sfaq::bot::Bot;
 use k8sfaq::bot::health::{Check, Health, Part, Readiness};
 use k8sfaq::bot::request::Platform;
-use k8sfaq::cli::{self, CommandError, ask, check, doctor, eval, list, misses, settings, show};
+use k8sfaq::bot::source;
+use k8sfaq::cli::looking::Configured;
+use k8sfaq::cli::{
+    self, CommandError, ask, check, doctor, eval, list, misses, settings, show, status,
+};
 use k8sfaq::config::{self, Config, Loaded, Secrets, Sources};
 use k8sfaq::discord;
 use k8sfaq::serve::{self, Adapter, Again, Changed, Process, Signals};
@@ -26,7 +30,19 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Answer a question, or pasted output
-    Ask(ask::Arguments),
+    Ask {
+        #[command(flatten)]
+        settings: Settings,
+        #[command(flatten)]
+        arguments: ask::Arguments,
+    },
+    /// Show what is wrong in a cluster now
+    Status {
+        #[command(flatten)]
+        settings: Settings,
+        #[command(flatten)]
+        arguments: status::Arguments,
+    },
     /// Show an entry by its id
     Show(show::Arguments),
     /// List the topics, or the entries of one
@@ -129,7 +145,14 @@ fn main() -> ExitCode {
         Err(error) => return cli::usage(&error),
     };
     let result = match arguments.command {
-        Command::Ask(arguments) => ask::run(&arguments),
+        Command::Ask {
+            settings,
+            arguments,
+        } => with_clusters(&settings, |clusters| ask::run(&arguments, clusters)),
+        Command::Status {
+            settings,
+            arguments,
+        } => with_clusters(&settings, |clusters| status::run(&arguments, clusters)),
         Command::Show(arguments) => show::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
@@ -146,6 +169,15 @@ fn main() -> ExitCode {
         Command::Man => cli::print_manual(Arguments::command()),
     };
     cli::exit(result)
+}
+
+/// Runs a command of the terminal with the clusters that the settings name.
+fn with_clusters(
+    settings: &Settings,
+    command: impl FnOnce(&Configured) -> cli::Result,
+) -> cli::Result {
+    let clusters: Vec<_> = settings.load()?.config.cluster.into_iter().collect();
+    command(&clusters)
 }
 
 /// What cannot be read as text is no setting of ours.
@@ -197,6 +229,10 @@ async fn serve(settings: &Settings, loaded: Loaded, secrets: Secrets) -> anyhow:
         .with_metrics(metrics)
         .with_policy(config.policy())
         .with_limits(&config.limits);
+    let bot = match source::clusters(&config.cluster) {
+        Some(clusters) => bot.with_clusters(clusters),
+        None => bot,
+    };
     let bot = Arc::new(bot);
     let sources = settings.sources();
     let again = Again {
@@ -280,6 +316,14 @@ fn examine(settings: &Settings, format: doctor::DoctorFormat) -> cli::Result {
             checks.extend(serve::doctor::content(&loaded.config.content.dirs));
             checks.push(serve::doctor::state(&loaded.config.state));
             checks.push(serve::doctor::web(&loaded.config.web));
+            let Config {
+                cluster,
+                channels,
+                people,
+                ..
+            } = &loaded.config;
+            let clusters = serve::doctor::clusters(cluster, channels, people);
+            checks.extend(runtime()?.block_on(clusters));
             match config::secrets(&loaded.config, &environment()) {
                 Err(problems) => checks.extend(config_fails(problems)),
                 Ok(secrets) => {

@@ -83,6 +83,12 @@ pub(super) fn refs(faq: &Faq, ids: &[EntryId]) -> Vec<EntryRef> {
         .collect()
 }
 
-fn answered(faq: &Faq, entry: &Entry, how_sure: HowSure, others: Vec<EntryRef>) -> Answered {
+/// An entry as an answer.
+pub(super) fn answered(
+    faq: &Faq,
+    entry: &Entry,
+    how_sure: HowSure,
+    others: Vec<EntryRef>,
+) -> Answered {
     Answered::of(entry, how_sure, refs(faq, &entry.related), others, None)
 }

@@ -9,7 +9,8 @@ use futures_util::future::BoxFuture;
 use super::command::Target;
 use super::metrics::LookedUp;
 use super::policy::Scope;
-use super::reply::{Answered, Audience, Length};
+use super::reply::{Answered, Audience, Length, Reply};
+use crate::cluster::detect::Entries;
 use crate::faq::condition::Condition;
 use crate::faq::id::EntryId;
 use crate::faq::markdown::Block;
@@ -24,6 +25,8 @@ pub struct Query {
     pub target: Target,
     /// What may be looked at.
     pub scope: Scope,
+    /// Which entry explains which condition.
+    pub entries: Entries,
 }
 
 /// What a lookup is about.
@@ -36,6 +39,11 @@ pub enum About {
         /// Its conditions, those that it explains first.
         conditions: Vec<Condition>,
         /// The question, which may name an object; empty where the entry was chosen.
+        question: String,
+    },
+    /// An object, where no entry answers.
+    Object {
+        /// The question, which names it.
         question: String,
     },
     /// Everything that is wrong.
@@ -51,6 +59,8 @@ pub struct Found {
     pub values: BTreeMap<String, String>,
     /// The cluster's version, where it is known.
     pub version: Option<ClusterVersion>,
+    /// The entry that explains the worst finding about the object that was asked for.
+    pub entry: Option<EntryId>,
     /// What it comes to.
     pub outcome: LookedUp,
 }
@@ -73,12 +83,23 @@ pub struct Clusters {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lookup {
     pub(super) query: Query,
-    /// The answer that the evidence belongs to; none for a status.
-    pub(super) answer: Option<Box<Answered>>,
+    /// What the evidence belongs to.
+    pub(super) beside: Beside,
     /// Who may see the evidence.
     pub(super) audience: Audience,
     pub(super) length: Length,
     pub(super) can_share: bool,
+}
+
+/// What evidence belongs to.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Beside {
+    /// An answer.
+    Answer(Box<Answered>),
+    /// A reply that is none; it stays where the question turns out to be about no object.
+    Other(Box<Reply>),
+    /// Nothing: it stands for itself.
+    Nothing,
 }
 
 impl Lookup {

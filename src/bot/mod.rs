@@ -3,12 +3,14 @@
 mod answering;
 pub mod command;
 pub mod evidence;
+mod findings;
 pub mod health;
 pub mod limits;
 pub mod metrics;
 pub mod policy;
 pub mod reply;
 pub mod request;
+pub mod source;
 mod words;
 
 use std::panic::AssertUnwindSafe;
@@ -19,17 +21,20 @@ use arc_swap::ArcSwap;
 use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 
+use crate::cluster::asked;
+use crate::cluster::detect::Entries;
 use crate::cluster::redact;
 use crate::faq::answer::{Answer, Faq, Outcome};
+use crate::faq::condition::Condition;
 use crate::faq::id::EntryId;
 use crate::faq::{markdown, placeholder};
 use crate::state::{Judgement, Miss, State, StateError, Thread};
 use command::{Command, Namespace, Target};
-use evidence::{About, Clusters, Found, Lookup, Query};
+use evidence::{About, Beside, Clusters, Found, Lookup, Query};
 use limits::Buckets;
 use metrics::{Answering, LookedUp, Metrics};
 use policy::{Author, Looking, Mode, Policy, Rules, Scope};
-use reply::{Answered, Audience, Choices, Evidence, Length, Refusal, Reply, Shown};
+use reply::{Answered, Audience, Choices, Evidence, HowSure, Length, Refusal, Reply, Shown};
 use request::{Action, Person, Place, PlaceKind, Platform, Request, ShareLookup, Vote};
 
 /// Questions that show what the bot is for, and that its own FAQ answers.
@@ -196,10 +201,7 @@ impl Bot {
             None => nothing_seen(words::broke(), LookedUp::Failed),
         };
         self.metrics.looked_up(found.outcome, started.elapsed());
-        let reply = match lookup.answer {
-            Some(answer) => Reply::Answer(Box::new(self.with_evidence(*answer, found))),
-            None => Reply::Status(found.blocks),
-        };
+        let reply = self.with_evidence(lookup.beside, found);
         Shown {
             reply,
             audience: lookup.audience,
@@ -227,18 +229,25 @@ impl Bot {
         }
     }
 
-    /// The answer with the steps of the cluster's version, real names in its commands, and what was found.
-    fn with_evidence(&self, answer: Answered, found: Found) -> Answered {
+    /// The reply with what was found. Where an object was asked for, the entry for its worst finding answers.
+    fn with_evidence(&self, beside: Beside, found: Found) -> Reply {
         let faq = self.faq();
-        let steps = match faq.entry(&answer.id) {
-            Some(entry) if found.version.is_some() => entry.steps(found.version),
-            _ => answer.steps.clone(),
+        let worst = found.entry.as_ref().and_then(|id| faq.entry(id));
+        let answer = match (beside, worst) {
+            (Beside::Answer(answer), Some(entry)) if answer.id != entry.id => {
+                let mut others = answering::refs(&faq, std::slice::from_ref(&answer.id));
+                others.extend(answer.others);
+                others.retain(|other| other.id != entry.id);
+                answering::answered(&faq, entry, HowSure::Chosen, others)
+            }
+            (Beside::Answer(answer), _) => *answer,
+            (Beside::Other(_), Some(entry)) => {
+                answering::answered(&faq, entry, HowSure::Chosen, Vec::new())
+            }
+            (Beside::Other(reply), None) if found.blocks.is_empty() => return *reply,
+            (Beside::Other(_) | Beside::Nothing, _) => return Reply::Status(found.blocks),
         };
-        Answered {
-            steps: placeholder::fill(&steps, &found.values),
-            evidence: Evidence::Shown(found.blocks),
-            ..answer
-        }
+        Reply::Answer(Box::new(filled(&faq, answer, found)))
     }
 
     async fn admitted(&self, request: Request) -> Shown {
@@ -469,8 +478,9 @@ impl Bot {
                     about: About::Status,
                     target,
                     scope: scope.clone(),
+                    entries: entries(&here.faq),
                 },
-                answer: None,
+                beside: Beside::Nothing,
                 audience: eyes,
                 length: here.length(),
                 can_share: false,
@@ -495,48 +505,59 @@ impl Bot {
             can_share: false,
             lookup,
         };
-        let Reply::Answer(mut answer) = reply else {
-            return shown(reply, None);
+        let asks = match &reply {
+            Reply::Answer(answer) => Asks::Entry(answer.id.clone()),
+            Reply::Choices(_) | Reply::NoMatch(_) => Asks::Object,
+            _ => return shown(reply, None),
         };
         let (scope, eyes) = match (&here.looking, &self.clusters) {
-            (Looking::No, _) | (_, None) => return shown(Reply::Answer(answer), None),
+            (Looking::No, _) | (_, None) => return shown(reply, None),
             (Looking::Privately(scope), Some(_)) => (scope, Audience::Asker),
             (Looking::Publicly(scope), Some(_)) => (scope, audience),
         };
-        if !is_inside(scope, &target) {
-            answer.evidence = Evidence::OutOfScope;
-            return shown(Reply::Answer(answer), None);
+        let is_inside = is_inside(scope, &target);
+        if !is_inside {
+            let reply = with_evidence(reply, Evidence::OutOfScope);
+            return shown(reply, None);
         }
-        let conditions: Vec<_> = here.faq.entry(&answer.id).map_or_else(Vec::new, |entry| {
-            entry
-                .explains
-                .iter()
-                .chain(&entry.looks_for)
-                .copied()
-                .collect()
-        });
-        if conditions.is_empty() {
-            return shown(Reply::Answer(answer), None);
-        }
+        let names_an_object = asked::object(question).is_some();
+        let question = question.to_owned();
+        let about = match asks {
+            Asks::Entry(id) => {
+                let conditions = conditions(&here.faq, &id);
+                if conditions.is_empty() && !names_an_object {
+                    return shown(reply, None);
+                }
+                About::Entry {
+                    id,
+                    conditions,
+                    question,
+                }
+            }
+            Asks::Object if names_an_object => About::Object { question },
+            Asks::Object => return shown(reply, None),
+        };
         let lookup = Lookup {
             query: Query {
-                about: About::Entry {
-                    id: answer.id.clone(),
-                    conditions,
-                    question: question.to_owned(),
-                },
+                about,
                 target,
                 scope: scope.clone(),
+                entries: entries(&here.faq),
             },
-            answer: Some(answer.clone()),
+            beside: match reply.clone() {
+                Reply::Answer(answer) => Beside::Answer(answer),
+                other => Beside::Other(Box::new(other)),
+            },
             audience: eyes,
             length: here.length(),
             can_share: here.can_share(eyes),
         };
-        if eyes == audience {
-            answer.evidence = Evidence::Pending;
-        }
-        shown(Reply::Answer(answer), Some(lookup))
+        let reply = if eyes == audience {
+            with_evidence(reply, Evidence::Pending)
+        } else {
+            reply
+        };
+        shown(reply, Some(lookup))
     }
 
     /// The last word on a reply: the cooldown of what everyone sees, and whether the asker may share it.
@@ -601,6 +622,14 @@ impl Bot {
     }
 }
 
+/// What a reply leaves to be looked up.
+enum Asks {
+    /// The conditions of its entry, and the object that the question names.
+    Entry(EntryId),
+    /// The object that the question names.
+    Object,
+}
+
 /// A request's surroundings, settled once.
 struct Here {
     faq: Arc<Faq>,
@@ -641,6 +670,51 @@ impl Here {
     }
 }
 
+/// The answer with the steps of the cluster's version, real names in its commands, and what was found.
+fn filled(faq: &Faq, answer: Answered, found: Found) -> Answered {
+    let steps = match faq.entry(&answer.id) {
+        Some(entry) if found.version.is_some() => entry.steps(found.version),
+        _ => answer.steps.clone(),
+    };
+    Answered {
+        steps: placeholder::fill(&steps, &found.values),
+        evidence: if found.blocks.is_empty() {
+            Evidence::NotLookedUp
+        } else {
+            Evidence::Shown(found.blocks)
+        },
+        ..answer
+    }
+}
+
+/// An answer with another word on its evidence; other replies have none.
+fn with_evidence(reply: Reply, evidence: Evidence) -> Reply {
+    match reply {
+        Reply::Answer(answer) => Reply::Answer(Box::new(Answered {
+            evidence,
+            ..*answer
+        })),
+        other => other,
+    }
+}
+
+/// The conditions that an entry explains, then those that it looks for.
+fn conditions(faq: &Faq, id: &EntryId) -> Vec<Condition> {
+    faq.entry(id).map_or_else(Vec::new, |entry| {
+        let all = entry.explains.iter().chain(&entry.looks_for);
+        all.copied().collect()
+    })
+}
+
+/// Which entry explains which condition.
+fn entries(faq: &Faq) -> Entries {
+    let explaining = |condition: &Condition| {
+        let entry = faq.catalog().explaining(*condition)?;
+        Some((*condition, entry.id.clone()))
+    };
+    Condition::ALL.iter().filter_map(explaining).collect()
+}
+
 fn refused(refusal: Refusal) -> Shown {
     Shown::private(Reply::Refused(refusal))
 }
@@ -650,6 +724,7 @@ fn nothing_seen(blocks: Vec<markdown::Block>, outcome: LookedUp) -> Found {
         blocks,
         values: std::collections::BTreeMap::new(),
         version: None,
+        entry: None,
         outcome,
     }
 }

@@ -264,6 +264,12 @@ impl Policy {
 }
 
 impl Settings {
+    /// The scopes of all channels.
+    pub fn scopes(&self) -> impl Iterator<Item = &Scope> {
+        let channels = self.slack.values().chain(self.discord.values());
+        channels.filter_map(|channel| channel.scope.as_ref())
+    }
+
     /// What in the settings cannot be, every instance of it.
     #[must_use]
     pub fn contradictions(&self) -> Vec<Contradiction> {
@@ -294,6 +300,12 @@ impl Settings {
 }
 
 impl People {
+    /// The scopes of all people.
+    pub fn scopes(&self) -> impl Iterator<Item = &Scope> {
+        let people = self.slack.values().chain(self.discord.values());
+        people.map(|person| &person.scope)
+    }
+
     /// What in the settings cannot be, every instance of it.
     #[must_use]
     pub fn contradictions(&self) -> Vec<Contradiction> {

@@ -60,6 +60,29 @@ pub(super) fn broke() -> Vec<Block> {
     paragraph("Looking at the cluster broke on my side, so nothing can be said of its state.")
 }
 
+/// The scope names a cluster that the settings do not.
+pub(super) fn no_such_cluster() -> Vec<Block> {
+    paragraph(
+        "The cluster that this channel's scope names is not among my settings, so I looked at none. Whoever runs me can mend that: k8sfaq doctor names it.",
+    )
+}
+
+/// A cluster of the settings cannot be used.
+pub(super) fn no_way_to(cluster: &str) -> Vec<Block> {
+    let mut said = vec![Inline::Text("I have no way to cluster ".to_owned())];
+    said.push(Inline::Code(cluster.to_owned()));
+    said.push(Inline::Text(
+        ", so nothing can be said of its state. Whoever runs me can see why: k8sfaq doctor tells."
+            .to_owned(),
+    ));
+    vec![Block::Paragraph(said)]
+}
+
+/// A question names something outside the scope.
+pub(super) fn out_of_scope() -> Vec<Block> {
+    paragraph(Refusal::OutOfScope.to_string())
+}
+
 fn paragraph(text: impl Into<String>) -> Vec<Block> {
     vec![Block::Paragraph(vec![Inline::Text(text.into())])]
 }

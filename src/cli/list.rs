@@ -1,5 +1,7 @@
 //! `list`: the topics, or the entries of one.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::render::{self, Page};
@@ -41,6 +43,7 @@ pub fn run(arguments: &Arguments) -> Result {
     let page = Page {
         faq: &faq,
         version: None,
+        values: BTreeMap::new(),
         width: super::width(),
     };
     super::print(&match arguments.format {

@@ -5,10 +5,12 @@ pub mod check;
 pub mod doctor;
 pub mod eval;
 pub mod list;
+pub mod looking;
 pub mod misses;
 mod render;
 pub mod settings;
 pub mod show;
+pub mod status;
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -34,6 +36,8 @@ pub enum Exit {
     Found,
     /// It found nothing, or something wrong: status 1.
     NotFound,
+    /// It could not look everywhere, so what it did not find may be there: status 2.
+    NotLooked,
 }
 
 /// Why a command cannot do its work: status 2.
@@ -67,6 +71,7 @@ pub fn exit(result: Result) -> ExitCode {
     match result {
         Ok(Exit::Found) => ExitCode::SUCCESS,
         Ok(Exit::NotFound) => ExitCode::from(1),
+        Ok(Exit::NotLooked) => ExitCode::from(2),
         // Whoever reads through `| head` has what it wants.
         Err(CommandError::Io { error, .. }) if error.kind() == io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS

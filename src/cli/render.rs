@@ -7,9 +7,12 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 use textwrap::Options;
 
+use super::looking;
+use crate::cluster::evidence::Evidence;
 use crate::faq::answer::{Answer, Faq, Hit, Outcome};
 use crate::faq::entry::{Entry, Origin};
 use crate::faq::markdown::{Block, Inline, plain};
+use crate::faq::placeholder;
 use crate::faq::version::ClusterVersion;
 
 const BOLD: Style = Style::new().bold();
@@ -22,6 +25,8 @@ pub(super) struct Page<'a> {
     pub faq: &'a Faq,
     /// The cluster's version, where it is known.
     pub version: Option<ClusterVersion>,
+    /// Real names for the placeholders in commands.
+    pub values: BTreeMap<String, String>,
     /// Columns.
     pub width: usize,
 }
@@ -123,7 +128,7 @@ impl Page<'_> {
         self.wrapped(&entry.title, "", "", BOLD, &mut out);
         out.push('\n');
         self.prose(&entry.lead, "", "", &mut out);
-        self.blocks(&entry.steps(self.version), 0, &mut out);
+        self.blocks(&self.steps(entry), 0, &mut out);
         if !entry.sources.is_empty() {
             let _ = write!(out, "\n{HEADING}Sources{HEADING:#}\n");
             for source in &entry.sources {
@@ -199,7 +204,7 @@ impl Page<'_> {
         let mut out = format!("# {}\n\n", entry.title);
         push_inlines(&entry.lead, &mut out);
         out.push_str("\n\n");
-        push_markdown(&entry.steps(self.version), "", &mut out);
+        push_markdown(&self.steps(entry), "", &mut out);
         if !entry.sources.is_empty() {
             out.push_str("## Sources\n\n");
             for source in &entry.sources {
@@ -214,7 +219,7 @@ impl Page<'_> {
     /// An entry, as JSON; its body is Markdown.
     pub fn entry_json(&self, entry: &Entry) -> Value {
         let mut body = String::new();
-        push_markdown(&entry.steps(self.version), "", &mut body);
+        push_markdown(&self.steps(entry), "", &mut body);
         let ids = |ids: &[crate::faq::id::EntryId]| {
             ids.iter().map(|id| json!(id.as_str())).collect::<Vec<_>>()
         };
@@ -237,6 +242,27 @@ impl Page<'_> {
             "reviewed": entry.reviewed.map(|date| date.to_string()),
             "from": entry.origin.to_string(),
         })
+    }
+
+    /// What the cluster shows, as text below an answer.
+    pub fn evidence(&self, evidence: Option<&Evidence>) -> String {
+        evidence.map_or_else(String::new, |evidence| {
+            let text = looking::text(evidence);
+            format!("\n{HEADING}What the cluster shows{HEADING:#}\n{text}")
+        })
+    }
+
+    /// What the cluster shows, as Markdown below an answer.
+    pub fn evidence_markdown(&self, evidence: Option<&Evidence>) -> String {
+        evidence.map_or_else(String::new, |evidence| {
+            // The cluster's own words cannot end the fence.
+            let text = looking::text(evidence).replace("```", "` ` `");
+            format!("\n## What the cluster shows\n\n```text\n{text}```\n")
+        })
+    }
+
+    fn steps(&self, entry: &Entry) -> Vec<Block> {
+        placeholder::fill(&entry.steps(self.version), &self.values)
     }
 
     fn blocks(&self, blocks: &[Block], indent: usize, out: &mut String) {

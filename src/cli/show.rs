@@ -1,5 +1,7 @@
 //! `show`: an entry by its id.
 
+use std::collections::BTreeMap;
+
 use super::render::{self, Page};
 use super::{CommandError, Content, Format, Result};
 use crate::faq::version::ClusterVersion;
@@ -39,6 +41,7 @@ pub fn run(arguments: &Arguments) -> Result {
     let page = Page {
         faq: &faq,
         version: arguments.kubernetes,
+        values: BTreeMap::new(),
         width: super::width(),
     };
     super::print(&match arguments.format {

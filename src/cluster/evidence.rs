@@ -50,6 +50,8 @@ pub struct LookedAt {
     pub namespaces: Vec<String>,
     /// The resources, as RBAC writes them.
     pub resources: Vec<String>,
+    /// Whether the object that was asked for is there.
+    pub has_target: bool,
 }
 
 /// Something that could not be looked at.
@@ -86,6 +88,23 @@ pub struct Truncated {
     pub pods: usize,
     /// Findings beyond those that are given.
     pub findings: usize,
+}
+
+impl Evidence {
+    /// The evidence of a cluster that could not even be asked.
+    #[must_use]
+    pub fn of_nothing(cluster: &str, scope: Namespaces, missed: NotChecked) -> Self {
+        Evidence {
+            cluster: cluster.to_owned(),
+            version: None,
+            scope,
+            checked_at: Timestamp::now(),
+            findings: Vec::new(),
+            not_checked: vec![missed],
+            truncated: None,
+            looked_at: LookedAt::default(),
+        }
+    }
 }
 
 fn scope_form<S: Serializer>(scope: &Namespaces, serializer: S) -> Result<S::Ok, S::Error> {

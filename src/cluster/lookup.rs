@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1 as core;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 
 use super::access::Resource;
 use super::connect::{self, ConnectError, Place};
+use super::decode::items;
 use super::detect::{self, Entries};
-use super::evidence::{Evidence, LookedAt, Namespaces, Truncated, Why};
+use super::evidence::{Evidence, LookedAt, Namespaces, NotChecked, Truncated, Why};
 use super::failure::{not_checked, sentence};
 use super::fetch::{Ask, Read, ReadError, Reader, Traffic};
 use super::finding::{EvidenceLine, Finding, Source};
@@ -19,7 +21,7 @@ use super::kind::Kind;
 use super::name::{Namespace, ObjectName};
 use super::redact;
 use super::shared::Shared;
-use super::wanted::Wanted;
+use super::wanted::{self, Wanted};
 use crate::faq::condition::Condition;
 
 /// Most findings of one lookup; the worst are kept.
@@ -169,6 +171,32 @@ impl Cluster {
             .await
     }
 
+    /// The names of all namespaces, for scopes that name some by a pattern.
+    ///
+    /// # Errors
+    ///
+    /// As for any read, told as what could not be looked at.
+    pub async fn namespaces(&self, deadline: Duration) -> Result<Vec<Namespace>, NotChecked> {
+        let read = Read {
+            resource: Resource::Namespaces,
+            namespace: None,
+            ask: Ask::List,
+        };
+        let told = |error: &ReadError| sentence("namespaces", error, Some(&read));
+        let answer = self.reader.read(&read, Instant::now() + deadline).await;
+        let answer = answer.map_err(|error| told(&error))?;
+        let items = items::<core::Namespace>(&answer.body).map_err(|error| {
+            told(&ReadError::Unreachable(format!(
+                "the answer is not readable: {error}"
+            )))
+        })?;
+        Ok(items
+            .items
+            .into_iter()
+            .filter_map(|namespace| namespace.metadata.name?.parse().ok())
+            .collect())
+    }
+
     /// Looks, within the lookup's deadline. It never fails: what could not be read is part of the evidence.
     ///
     /// Who asks the same at the same time, or within a few seconds, gets the same evidence; `checked_at` tells its age.
@@ -193,19 +221,11 @@ impl Cluster {
 
     /// The evidence of one who waited for another's look in vain.
     fn nothing_in_time(&self, lookup: &Lookup) -> Evidence {
+        let what = format!("cluster {}", self.name);
+        let missed = sentence(&what, &ReadError::TimedOut, None);
         Evidence {
-            cluster: self.name.clone(),
             version: self.version.get().map(|version| version.text.clone()),
-            scope: lookup.scope.namespaces.clone(),
-            checked_at: Timestamp::now(),
-            findings: Vec::new(),
-            not_checked: vec![sentence(
-                &format!("cluster {}", self.name),
-                &ReadError::TimedOut,
-                None,
-            )],
-            truncated: None,
-            looked_at: LookedAt::default(),
+            ..Evidence::of_nothing(&self.name, lookup.scope.namespaces.clone(), missed)
         }
     }
 
@@ -253,6 +273,7 @@ impl Cluster {
                 pods: gathered.pod_names.values().map(Vec::len).sum(),
                 namespaces: gathered.namespaces.clone(),
                 resources: wanted.resources.iter().map(ToString::to_string).collect(),
+                has_target: matches!(&lookup.what, What::Object(target) if wanted::exists(target, &gathered)),
             },
             findings,
             not_checked,

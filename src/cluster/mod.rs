@@ -3,6 +3,7 @@
 //! Reading and judging are apart: [`lookup`] reads what [`access`] lists and nothing else, [`detect`] is pure.
 
 pub mod access;
+pub mod asked;
 pub mod connect;
 mod decode;
 pub mod detect;
@@ -10,6 +11,7 @@ pub mod evidence;
 mod failure;
 pub mod fetch;
 pub mod finding;
+pub mod folding;
 mod gather;
 pub mod kind;
 pub mod lookup;
@@ -22,16 +24,18 @@ pub mod review;
 mod rows;
 mod shared;
 mod suspects;
+pub mod triage;
+pub mod values;
 pub mod view;
 mod wanted;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Where to find one cluster and how long a look at it may take. Which channel may look where is not said here.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// A kubeconfig file; else those of `KUBECONFIG`, else `~/.kube/config`, else the cluster that the bot runs in.

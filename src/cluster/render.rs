@@ -1,11 +1,10 @@
 //! Evidence as lines of plain text for a terminal: what is wrong by owner, consequences under their causes.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use super::evidence::{Evidence, Namespaces, NotChecked, Why};
-use super::finding::{Finding, ObjectRef, Severity, Source};
+use super::finding::{Finding, Severity, Source};
+use super::folding::{fold, key};
 
 /// How much of each finding is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,48 +116,6 @@ pub fn not_checked(missed: &NotChecked) -> String {
     }
 }
 
-type Key = (Option<String>, ObjectRef, crate::faq::condition::Condition);
-
-fn key(finding: &Finding) -> Key {
-    (
-        finding.namespace.clone(),
-        finding.owner.clone(),
-        finding.condition,
-    )
-}
-
-/// Findings that stand for themselves, and the others by the first cause that is among the findings.
-fn fold(findings: &[Finding]) -> (Vec<&Finding>, BTreeMap<Key, Vec<&Finding>>) {
-    let mut roots = Vec::new();
-    let mut folded: BTreeMap<Key, Vec<&Finding>> = BTreeMap::new();
-    for finding in findings {
-        let root = root(finding, findings);
-        if std::ptr::eq(root, finding) {
-            roots.push(finding);
-        } else {
-            folded.entry(key(root)).or_default().push(finding);
-        }
-    }
-    (roots, folded)
-}
-
-fn root<'a>(finding: &'a Finding, all: &'a [Finding]) -> &'a Finding {
-    let mut current = finding;
-    // Each step goes to a lower rank; the bound is for findings that somebody else made.
-    for _ in 0..all.len() {
-        let Some(cause) = &current.cause else { break };
-        let next = all.iter().find(|candidate| {
-            let is_near = candidate.namespace == current.namespace || candidate.namespace.is_none();
-            candidate.condition == cause.condition && candidate.owner == cause.owner && is_near
-        });
-        match next {
-            Some(next) => current = next,
-            None => break,
-        }
-    }
-    current
-}
-
 fn place(finding: &Finding) -> String {
     match &finding.namespace {
         Some(namespace) => format!("{} in {namespace}", finding.owner),
@@ -236,7 +193,7 @@ fn age(now: Timestamp, then: Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::cluster::evidence::LookedAt;
-    use crate::cluster::finding::{Cause, Changed, EvidenceLine};
+    use crate::cluster::finding::{Cause, Changed, EvidenceLine, ObjectRef};
     use crate::faq::condition::Condition;
 
     const NOW: &str = "2026-11-25T09:00:00Z";
@@ -255,6 +212,7 @@ mod tests {
                 pods: 37,
                 namespaces: vec![],
                 resources: vec!["pods".to_owned(), "events".to_owned()],
+                has_target: false,
             },
         }
     }

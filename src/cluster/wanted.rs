@@ -175,7 +175,8 @@ impl Wanted {
     }
 }
 
-fn exists(target: &Target, gathered: &Gathered) -> bool {
+/// Whether the object is among what was read.
+pub(super) fn exists(target: &Target, gathered: &Gathered) -> bool {
     let name = target.name.as_str();
     let view = &gathered.view;
     macro_rules! has {

@@ -1,10 +1,24 @@
-//! The prerequisites that can be looked at without a network.
+//! The prerequisites of everything but the adapters, which check their own.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::bot::health::{Check, Part};
+use crate::bot::policy;
+use crate::cluster;
+use crate::cluster::evidence::Namespaces;
+use crate::cluster::lookup::{Cluster, Scope};
+use crate::cluster::name::Namespace;
+use crate::cluster::review::{Right, Rights};
 use crate::state::{self, State};
 use crate::web;
+
+/// Whoever runs doctor waits longer than one who asks.
+const VERSION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Most rights that one line names.
+const MOST_RIGHTS: usize = 12;
 
 /// Whether the content can be used.
 #[must_use]
@@ -58,6 +72,155 @@ pub fn state(settings: &state::Settings) -> Check {
             "set state.dir to a folder that outlives it",
         ),
     }
+}
+
+/// Whether each cluster can be reached, and whether the bot's rights there are those that it needs.
+pub async fn clusters(
+    settings: &BTreeMap<String, cluster::Settings>,
+    channels: &policy::Settings,
+    people: &policy::People,
+) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let scopes: Vec<&policy::Scope> = channels.scopes().chain(people.scopes()).collect();
+    let named: BTreeSet<&String> = scopes.iter().flat_map(|scope| &scope.clusters).collect();
+    for name in named {
+        if !settings.contains_key(name) {
+            checks.push(Check::fail(
+                Part::Cluster,
+                format!("cluster {name}"),
+                "a scope names it, and no setting says where it is",
+                format!("add a section [cluster.{name}], or take the name out of the scopes"),
+            ));
+        }
+    }
+    for (name, settings) in settings {
+        let scopes: Vec<&policy::Scope> = scopes
+            .iter()
+            .copied()
+            .filter(|scope| scope.clusters.contains(name))
+            .collect();
+        checks.extend(cluster(name, settings, &scopes).await);
+    }
+    checks
+}
+
+async fn cluster(
+    name: &str,
+    settings: &cluster::Settings,
+    scopes: &[&policy::Scope],
+) -> Vec<Check> {
+    let what = format!("cluster {name}");
+    let fail = |what: &str, detail: String, cure: &str| {
+        vec![Check::fail(Part::Cluster, what, detail, cure)]
+    };
+    let cluster = match Cluster::connect(&settings.place()).await {
+        Ok(cluster) => cluster,
+        Err(error) => {
+            let cure = format!("mend kubeconfig and context of [cluster.{name}]");
+            return fail(&what, error.to_string(), &cure);
+        }
+    };
+    let mut checks = match cluster.version(VERSION_TIMEOUT).await {
+        Ok(version) => {
+            let answers = format!("answers, {}", version.text);
+            vec![Check::pass(Part::Cluster, &what, answers)]
+        }
+        Err(error) => {
+            let cure = "check the address and credentials of its context, and the way there";
+            return fail(&what, error.to_string(), cure);
+        }
+    };
+    let what = format!("rights in cluster {name}");
+    if scopes.is_empty() {
+        let detail = "no scope names it, so nobody may look at it";
+        let cure = "name it in a channel's scope, or take its section out";
+        checks.push(Check::warning(Part::Cluster, what, detail, cure));
+        return checks;
+    }
+    match cluster.rights(&scope(settings, scopes)).await {
+        Ok(rights) => checks.extend(judged(&what, &rights, settings)),
+        Err(error) => checks.extend(fail(&what, error.to_string(), "run doctor again")),
+    }
+    checks
+}
+
+/// All that any channel may look at. A pattern is reviewed as all namespaces: it takes the right to list them.
+fn scope(settings: &cluster::Settings, scopes: &[&policy::Scope]) -> Scope {
+    let all = || scopes.iter().flat_map(|scope| &scope.namespaces);
+    let namespaces = if all().any(|pattern| pattern.ends_with('*')) {
+        Namespaces::All
+    } else {
+        let names: BTreeSet<Namespace> = all().filter_map(|name| name.parse().ok()).collect();
+        Namespaces::Named(names.into_iter().collect())
+    };
+    Scope {
+        namespaces,
+        cluster: scopes.iter().any(|scope| scope.cluster),
+        logs: settings.logs.clone(),
+    }
+}
+
+fn judged(what: &str, rights: &Rights, settings: &cluster::Settings) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if !rights.missing.is_empty() {
+        checks.push(Check::fail(
+            Part::Cluster,
+            what,
+            format!("may not {}", listed(&rights.missing)),
+            "grant them: deploy/rbac.yaml for all namespaces, deploy/rbac-namespace.yaml for one",
+        ));
+    }
+    if !settings.logs.is_empty() && !rights.optional_missing.is_empty() {
+        checks.push(Check::warning(
+            Part::Cluster,
+            what,
+            format!(
+                "logs are switched on, and may not {}",
+                listed(&rights.optional_missing)
+            ),
+            "apply deploy/rbac-logs.yaml in those namespaces, or take `logs` out",
+        ));
+    }
+    if !rights.excess.is_empty() {
+        checks.push(Check::warning(
+            Part::Cluster,
+            what,
+            format!("may {}, and needs none of it", listed(&rights.excess)),
+            "give the bot an account of its own, with the rules of deploy/rbac.yaml and no others",
+        ));
+    }
+    if !rights.incomplete.is_empty() {
+        let namespaces = rights.incomplete.join(", ");
+        checks.push(Check::warning(
+            Part::Cluster,
+            what,
+            format!("the server cannot list all rights in {namespaces}"),
+            "check there by `kubectl auth can-i --list`",
+        ));
+    }
+    if checks.is_empty() {
+        checks.push(Check::pass(
+            Part::Cluster,
+            what,
+            "those that it needs, and no others",
+        ));
+    }
+    checks
+}
+
+/// Rights as a list that is cut where it says enough.
+fn listed(rights: &[Right]) -> String {
+    let shown: Vec<String> = rights
+        .iter()
+        .take(MOST_RIGHTS)
+        .map(ToString::to_string)
+        .collect();
+    let more = rights.len().saturating_sub(MOST_RIGHTS);
+    let more = match more {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", shown.join(", "))
 }
 
 /// Whether health and metrics can be served.

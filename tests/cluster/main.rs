@@ -6,6 +6,8 @@
 
 mod accounts;
 mod events;
+mod evidence;
+mod evidence_in_chat;
 mod faq_commands;
 mod ground;
 mod namespace;

@@ -9,6 +9,7 @@
 mod binary;
 mod bytes;
 mod check;
+mod deploy;
 mod discord;
 mod layering;
 mod questions;

@@ -91,7 +91,7 @@ pub fn findings(view: &View, entries: &Entries, now: Timestamp) -> Vec<Finding> 
 }
 
 pub(super) use service::doubtful as doubtful_services;
-pub(super) use words::age;
+pub use words::age;
 
 /// What every detector is given.
 struct Case<'a> {

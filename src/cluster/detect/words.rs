@@ -12,7 +12,8 @@ pub(super) fn counted(count: usize, noun: &str) -> String {
 }
 
 /// A duration as kubectl writes ages: `45s`, `12m`, `3h`, `5d`.
-pub(in crate::cluster) fn age(duration: SignedDuration) -> String {
+#[must_use]
+pub fn age(duration: SignedDuration) -> String {
     let seconds = duration.as_secs().max(0);
     match seconds {
         0..120 => format!("{seconds}s"),

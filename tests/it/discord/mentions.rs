@@ -31,6 +31,7 @@ fn with_clusters(discord: &Value, line: &'static str) -> k8sfaq::bot::Bot {
                     blocks: vec![Block::Paragraph(vec![Inline::Text(line.to_owned())])],
                     values: std::iter::once(("pod".to_owned(), "web-7".to_owned())).collect(),
                     version: None,
+                    entry: None,
                     outcome: LookedUp::Found,
                 }
             })

@@ -54,12 +54,14 @@ impl Team {
                     };
                     let about = match query.about {
                         About::Entry { id, .. } => id.to_string(),
+                        About::Object { question } => question,
                         About::Status => "everything".to_owned(),
                     };
                     Found {
                         blocks: text(&format!("{says}: {about}")),
                         values: BTreeMap::from([("pod".to_owned(), "web-1".to_owned())]),
                         version: None,
+                        entry: None,
                         outcome: LookedUp::Found,
                     }
                 })

@@ -43,6 +43,7 @@ fn with_cluster(channel: &Value) -> Arc<Bot> {
                 blocks,
                 values: BTreeMap::from([("pod".to_owned(), "web-1".to_owned()), ("namespace".to_owned(), namespace)]),
                 version: None,
+                entry: None,
                 outcome: LookedUp::Found,
             }
         }

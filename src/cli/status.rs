@@ -1,0 +1,64 @@
+//! `status`: what is wrong in a cluster now.
+
+use super::looking::{self, Configured};
+use super::{CommandError, Content, Exit, Result, render};
+use crate::cluster::evidence::Evidence;
+use crate::cluster::lookup::{Lookup, What};
+
+/// The arguments of `status`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Ends with status 1 where anything was found, 2 where nothing was found and not all could be looked at, else 0."
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    looking: looking::Where,
+    #[command(flatten)]
+    content: Content,
+    /// How to write the findings
+    #[arg(long, value_enum, default_value = "text")]
+    format: StatusFormat,
+}
+
+/// How findings are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum StatusFormat {
+    /// By owner, the worst first, consequences under their causes
+    Text,
+    /// JSON, for machines
+    Json,
+}
+
+/// Prints what is wrong.
+///
+/// # Errors
+/// The content cannot be used, or standard output fails.
+pub fn run(arguments: &Arguments, configured: &Configured) -> Result {
+    let faq = arguments.content.load()?;
+    let evidence = looking::wait(async {
+        let looking = arguments.looking.find(configured).await?;
+        let lookup = Lookup {
+            what: What::Overview,
+            scope: looking.scope,
+            deadline: looking.deadline,
+        };
+        let entries = looking::entries(&faq);
+        let evidence = looking.cluster.lookup(&lookup, &entries).await;
+        Ok::<Evidence, Box<Evidence>>(evidence.as_ref().clone())
+    })?;
+    let evidence = evidence.unwrap_or_else(|nothing| *nothing);
+    super::print(&match arguments.format {
+        StatusFormat::Text => looking::text(&evidence),
+        StatusFormat::Json => {
+            let json = serde_json::to_value(&evidence);
+            render::pretty(&json.map_err(|error| CommandError::Process(error.into()))?)
+        }
+    })?;
+    Ok(if !evidence.findings.is_empty() {
+        Exit::NotFound
+    } else if evidence.not_checked.is_empty() {
+        Exit::Found
+    } else {
+        Exit::NotLooked
+    })
+}
