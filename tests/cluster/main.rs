@@ -5,6 +5,7 @@
 //! tests write what these would write.
 
 mod accounts;
+mod conditions;
 mod events;
 mod faq_commands;
 mod ground;
