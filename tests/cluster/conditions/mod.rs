@@ -8,3 +8,7 @@ mod scene;
 mod written;
 
 mod containers;
+mod images;
+mod pods;
+mod probes;
+mod scheduling;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::EventSeries;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::api::core::v1::{Event, EventSeries};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use k8sfaq::cluster::connect::Place;
 use k8sfaq::cluster::detect::Entries;
@@ -14,7 +14,10 @@ use k8sfaq::cluster::finding::{Finding, ObjectRef, Severity};
 use k8sfaq::cluster::lookup::{Cluster, Lookup, Scope, Target, What};
 use k8sfaq::faq::catalog::Catalog;
 use k8sfaq::faq::condition::Condition;
-use kube::api::{DynamicObject, TypeMeta};
+use kube::ResourceExt;
+use kube::api::{Api, DeleteParams, DynamicObject, TypeMeta};
+use kube::core::GroupVersionKind;
+use kube::discovery::pinned_kind;
 use regex::{Captures, Regex};
 
 use crate::events::{Told, from_controller, from_kubelet, from_scheduler};
@@ -83,46 +86,35 @@ impl Scene {
     ///
     /// `kubelet Pod/web{app} BackOff x5 30s Back-off restarting failed container app in pod web`
     pub async fn tell(&self, lines: &str) {
-        for line in self.filled(lines).lines().map(str::trim).filter(|line| !line.is_empty()) {
-            let mut words = line.splitn(6, ' ');
-            let mut word = || words.next().unwrap_or_else(|| panic!("too short: {line}"));
-            let (who, about, reason, count, ago, message) =
-                (word(), word(), word(), word(), word(), word());
-            let (about, container) = match about.split_once('{') {
-                Some((about, rest)) => (about, Some(rest.trim_end_matches('}'))),
-                None => (about, None),
-            };
-            let told = Told {
-                kind: kind_of(reason, about),
-                reason,
-                message,
-                count: count.trim_start_matches('x').parse().unwrap(),
-                ago: duration(ago),
-            };
-            let about = self.object(about);
-            let event = match who {
-                "kubelet" => {
-                    let mut event = from_kubelet(&about, container, told);
-                    if let Some(name) = container.and_then(|name| name.strip_prefix("init:")) {
-                        event.involved_object.field_path =
-                            Some(format!("spec.initContainers{{{name}}}"));
-                    }
-                    event
-                }
-                "default-scheduler" => {
-                    let mut event = from_scheduler(&about, told);
-                    if told.count > 1 {
-                        event.series = Some(EventSeries {
-                            count: Some(told.count),
-                            last_observed_time: Some(MicroTime(Timestamp::now() - told.ago)),
-                        });
-                    }
-                    event
-                }
-                controller => from_controller(controller, &about, told),
-            };
-            self.namespace.record(event).await;
+        for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            self.namespace.record(self.event(line)).await;
         }
+    }
+
+    /// Records one event as `tell` does, whose occurrences lie spread over the time since it was `first` seen.
+    pub async fn tell_spread(&self, line: &str, first: &str) {
+        let mut event = self.event(line);
+        event.first_timestamp = Some(Time(Timestamp::now() - duration(first)));
+        self.namespace.record(event).await;
+    }
+
+    /// Deletes an object that was written; it stays for as long as its grace period or a finalizer holds it.
+    pub async fn delete(&self, reference: &str) {
+        let object = self.object(reference);
+        let types = object.types.clone().unwrap();
+        let kind = GroupVersionKind::try_from(&types).unwrap();
+        let (resource, capabilities) = pinned_kind(&self.namespace.client, &kind).await.unwrap();
+        let client = self.namespace.client.clone();
+        let objects: Api<DynamicObject> = match capabilities.scope {
+            kube::discovery::Scope::Cluster => Api::all_with(client, &resource),
+            kube::discovery::Scope::Namespaced => {
+                Api::namespaced_with(client, self.name(), &resource)
+            }
+        };
+        objects
+            .delete(&object.name_any(), &DeleteParams::default())
+            .await
+            .unwrap();
     }
 
     /// All that is said of the scene, one finding a line, after the three ways to ask were found to agree.
@@ -210,6 +202,42 @@ impl Scene {
             finding.namespace.is_some() || finding.owner.name.contains(self.name())
         };
         evidence.findings.into_iter().filter(is_ours).collect()
+    }
+
+    /// The event that a line of `tell` describes.
+    fn event(&self, line: &str) -> Event {
+        let line = self.filled(line);
+        let mut words = line.splitn(6, ' ');
+        let mut word = || words.next().unwrap_or_else(|| panic!("too short: {line}"));
+        let (who, about, reason, count, ago, message) =
+            (word(), word(), word(), word(), word(), word());
+        let (about, container) = match about.split_once('{') {
+            Some((about, rest)) => (about, Some(rest.trim_end_matches('}'))),
+            None => (about, None),
+        };
+        let told = Told {
+            kind: kind_of(reason, about),
+            reason,
+            message,
+            count: count.trim_start_matches('x').parse().unwrap(),
+            ago: duration(ago),
+        };
+        let about = self.object(about);
+        let mut event = match who {
+            "kubelet" => from_kubelet(&about, container, told),
+            "default-scheduler" => from_scheduler(&about, told),
+            controller => from_controller(controller, &about, told),
+        };
+        if let Some(name) = container.and_then(|name| name.strip_prefix("init:")) {
+            event.involved_object.field_path = Some(format!("spec.initContainers{{{name}}}"));
+        }
+        if who == "default-scheduler" && told.count > 1 {
+            event.series = Some(EventSeries {
+                count: Some(told.count),
+                last_observed_time: Some(MicroTime(Timestamp::now() - told.ago)),
+            });
+        }
+        event
     }
 
     /// The owner of a finding as it is asked for; none for kinds that cannot be.
