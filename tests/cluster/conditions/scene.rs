@@ -199,7 +199,8 @@ impl Scene {
         let evidence: Evidence = (*cluster.lookup(&lookup, &ENTRIES).await).clone();
         assert_eq!(evidence.not_checked, [], "{:?}", lookup.what);
         let is_ours = |finding: &Finding| {
-            finding.namespace.is_some() || finding.owner.name.contains(self.name())
+            finding.namespace.as_deref() == Some(self.name())
+                || finding.owner.name.contains(self.name())
         };
         evidence.findings.into_iter().filter(is_ours).collect()
     }
@@ -259,7 +260,9 @@ impl Scene {
         }
         let (kind, name) = reference.split_once('/').unwrap();
         let mut metadata = named(name);
-        metadata.namespace = Some(self.name().to_owned());
+        if !matches!(kind, "Node" | "Namespace" | "PersistentVolume") {
+            metadata.namespace = Some(self.name().to_owned());
+        }
         DynamicObject {
             types: Some(TypeMeta {
                 api_version: "v1".to_owned(),
