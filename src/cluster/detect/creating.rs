@@ -45,10 +45,7 @@ pub(super) fn sightings(pod: &PodCase<'_>, out: &mut Vec<Sighting>) {
             "ContainerCreating" | "PodInitializing" | ""
         )
     });
-    if out.len() == before
-        && !something_else_is_said
-        && needs_a_reason(pod)
-    {
+    if out.len() == before && !something_else_is_said && needs_a_reason(pod) {
         match pulling(pod) {
             Some(seen) => out.extend(slow_pull(pod, seen)),
             None => out.push(stuck(pod)),

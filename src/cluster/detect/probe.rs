@@ -105,7 +105,10 @@ fn liveness(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
         });
     let fails_now = failed.filter(|seen| {
         seen.count >= threshold
-            && fails_in_a_row(seen, part.spec.and_then(|spec| spec.liveness_probe.as_ref()))
+            && fails_in_a_row(
+                seen,
+                part.spec.and_then(|spec| spec.liveness_probe.as_ref()),
+            )
             && pod.case.is_recent(seen.last, CURRENT)
             && part.is_running()
     });

@@ -5,7 +5,13 @@ use super::written::{APP, container, deployment, pod, ready, replica, running, u
 
 /// A pod whose image is not there, as the kubelet writes it between two tries.
 fn waiting(reason: &str, message: &str) -> String {
-    unready("Pending", &format!("containerStatuses: [{}]", container("app", 0, &waits(reason, message), "")))
+    unready(
+        "Pending",
+        &format!(
+            "containerStatuses: [{}]",
+            container("app", 0, &waits(reason, message), "")
+        ),
+    )
 }
 
 #[tokio::test]
@@ -13,8 +19,27 @@ async fn each_answer_of_a_registry_is_a_condition_of_its_own() {
     let mut scene = Scene::new("images").await;
     let pulls = "failed to pull and unpack image \"registry.example/app:1\": failed to resolve reference \"registry.example/app:1\"";
     scene.write(&deployment("no-such-tag", 2, 1, APP, "")).await;
-    scene.write(&replica("no-such-tag", "aaaaa", APP, &waiting("ErrImagePull", &format!("rpc error: code = NotFound desc = {pulls}: registry.example/app:1: not found")))).await;
-    scene.write(&replica("no-such-tag", "bbbbb", APP, &ready(&container("app", 0, &running("29m"), "")))).await;
+    scene
+        .write(&replica(
+            "no-such-tag",
+            "aaaaa",
+            APP,
+            &waiting(
+                "ErrImagePull",
+                &format!(
+                    "rpc error: code = NotFound desc = {pulls}: registry.example/app:1: not found"
+                ),
+            ),
+        ))
+        .await;
+    scene
+        .write(&replica(
+            "no-such-tag",
+            "bbbbb",
+            APP,
+            &ready(&container("app", 0, &running("29m"), "")),
+        ))
+        .await;
     for (name, reason, message) in [
         ("no-credentials", "ErrImagePull", format!("{pulls}: pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed")),
         ("too-many", "ErrImagePull", "failed to copy: httpReadSeeker: failed open: unexpected status code https://registry-1.docker.io/v2/library/app/manifests/sha256:1: 429 Too Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit.".to_owned()),
@@ -27,14 +52,29 @@ async fn each_answer_of_a_registry_is_a_condition_of_its_own() {
         scene.write(&pod(name, APP, &waiting(reason, &message))).await;
     }
     // A back-off that only repeats the image's name: the event tells.
-    scene.write(&pod("told-by-event", APP, &waiting("ImagePullBackOff", "Back-off pulling image \"registry.example/app:1\""))).await;
+    scene
+        .write(&pod(
+            "told-by-event",
+            APP,
+            &waiting(
+                "ImagePullBackOff",
+                "Back-off pulling image \"registry.example/app:1\"",
+            ),
+        ))
+        .await;
     scene.tell(&format!("
         kubelet Pod/told-by-event{{app}} Failed x4 60s Failed to pull image \"registry.example/app:1\": {pulls}: unexpected status from HEAD request to https://registry.example/v2/app/manifests/1: 401 Unauthorized
         kubelet Pod/told-by-event{{app}} Failed x4 60s Error: ErrImagePull
         kubelet Pod/told-by-event{{app}} BackOff x9 20s Back-off pulling image \"registry.example/app:1\"
     ")).await;
     // Well: an earlier pull failed, and the container runs.
-    scene.write(&pod("pulled-at-last", APP, &ready(&container("app", 0, &running("5m"), "")))).await;
+    scene
+        .write(&pod(
+            "pulled-at-last",
+            APP,
+            &ready(&container("app", 0, &running("5m"), "")),
+        ))
+        .await;
     scene.tell(&format!("kubelet Pod/pulled-at-last{{app}} Failed x2 6m Failed to pull image \"registry.example/app:1\": {pulls}: registry.example/app:1: not found")).await;
     insta::assert_snapshot!(scene.report().await, @r"
     critical InvalidImageName of Pod/bad-name 1/1 [app]: Image name registry.example/app:1 cannot be parsed: container app of bad-name waits

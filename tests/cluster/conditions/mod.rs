@@ -9,12 +9,12 @@ mod written;
 
 mod containers;
 mod images;
-mod pods;
-mod probes;
 mod ingresses;
 mod late;
 mod namespaces;
 mod nodes;
+mod pods;
+mod probes;
 mod scheduling;
 mod services;
 mod storage;

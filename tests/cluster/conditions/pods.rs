@@ -6,17 +6,36 @@ use super::written::{APP, container, deployment, pod, pod_with, ready, replica, 
 const WITH_CLAIM: &str = "volumes: [{ name: data, persistentVolumeClaim: { claimName: data } }], containers: [{ name: app, image: 'registry.example/app:1' }]";
 
 fn creating() -> String {
-    unready("Pending", &format!("containerStatuses: [{}]", container("app", 0, "waiting: { reason: ContainerCreating }", "")))
+    unready(
+        "Pending",
+        &format!(
+            "containerStatuses: [{}]",
+            container("app", 0, "waiting: { reason: ContainerCreating }", "")
+        ),
+    )
 }
 
 #[tokio::test]
 async fn what_keeps_containers_from_being_created_is_told_by_its_event() {
     let mut scene = Scene::new("creating").await;
-    for name in ["attach", "multi-attach", "no-addresses", "no-cni", "missing-secret", "no-driver", "silent", "pulls"] {
+    for name in [
+        "attach",
+        "multi-attach",
+        "no-addresses",
+        "no-cni",
+        "missing-secret",
+        "no-driver",
+        "silent",
+        "pulls",
+    ] {
         scene.write(&pod(name, WITH_CLAIM, &creating())).await;
     }
-    scene.write(&deployment("mount", 2, 1, WITH_CLAIM, "")).await;
-    scene.write(&replica("mount", "aaaaa", WITH_CLAIM, &creating())).await;
+    scene
+        .write(&deployment("mount", 2, 1, WITH_CLAIM, ""))
+        .await;
+    scene
+        .write(&replica("mount", "aaaaa", WITH_CLAIM, &creating()))
+        .await;
     scene.tell("
         kubelet Pod/mount-7c9d8f6b5-aaaaa FailedMount x9 30s MountVolume.SetUp failed for volume \"pvc-1\" : mount failed: exit status 32
         kubelet Pod/mount-7c9d8f6b5-aaaaa FailedMount x4 20s Unable to attach or mount volumes: unmounted volumes=[data], unattached volumes=[data]: timed out waiting for the condition
@@ -44,8 +63,20 @@ async fn what_keeps_containers_from_being_created_is_told_by_its_event() {
 #[tokio::test]
 async fn a_mount_that_succeeded_at_last_is_well() {
     let mut scene = Scene::new("mounted").await;
-    scene.write(&pod("mounted", WITH_CLAIM, &ready(&container("app", 0, &running("5m"), "")))).await;
-    scene.write(&pod("just-scheduled", WITH_CLAIM, &creating().replace("@-30m", "@-5s"))).await;
+    scene
+        .write(&pod(
+            "mounted",
+            WITH_CLAIM,
+            &ready(&container("app", 0, &running("5m"), "")),
+        ))
+        .await;
+    scene
+        .write(&pod(
+            "just-scheduled",
+            WITH_CLAIM,
+            &creating().replace("@-30m", "@-5s"),
+        ))
+        .await;
     scene.tell("
         kubelet Pod/mounted FailedMount x2 6m MountVolume.SetUp failed for volume \"tls\" : secret \"web-tls\" not found
         kubelet Pod/just-scheduled FailedMount x1 2s MountVolume.SetUp failed for volume \"tls\" : secret \"web-tls\" not found
@@ -62,12 +93,47 @@ async fn an_eviction_says_what_the_node_was_short_of() {
     let mut scene = Scene::new("evicted").await;
     scene.write(&deployment("short", 2, 1, APP, "")).await;
     scene.write(&replica("short", "aaaaa", APP, &failed("Evicted", "The node was low on resource: memory. Threshold quantity: 100Mi, available: 71Mi. Container app was using 1Gi, request is 0, has larger consumption of memory. "))).await;
-    scene.write(&pod("disk", APP, &failed("Evicted", "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. "))).await;
-    scene.write(&pod("empty-dir", APP, &failed("Evicted", "Usage of EmptyDir volume \"cache\" exceeds the limit \"500Mi\". "))).await;
+    scene
+        .write(&pod(
+            "disk",
+            APP,
+            &failed(
+                "Evicted",
+                "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. ",
+            ),
+        ))
+        .await;
+    scene
+        .write(&pod(
+            "empty-dir",
+            APP,
+            &failed(
+                "Evicted",
+                "Usage of EmptyDir volume \"cache\" exceeds the limit \"500Mi\". ",
+            ),
+        ))
+        .await;
     // Replaced: for information. Shut down with its node and replaced: well.
     scene.write(&deployment("replaced", 1, 1, APP, "")).await;
-    scene.write(&replica("replaced", "aaaaa", APP, &failed("Evicted", "The node had condition: [DiskPressure]. "))).await;
-    scene.write(&replica("replaced", "ccccc", APP, &failed("Terminated", "Pod was terminated in response to imminent node shutdown."))).await;
+    scene
+        .write(&replica(
+            "replaced",
+            "aaaaa",
+            APP,
+            &failed("Evicted", "The node had condition: [DiskPressure]. "),
+        ))
+        .await;
+    scene
+        .write(&replica(
+            "replaced",
+            "ccccc",
+            APP,
+            &failed(
+                "Terminated",
+                "Pod was terminated in response to imminent node shutdown.",
+            ),
+        ))
+        .await;
     insta::assert_snapshot!(scene.report().await, @r#"
     critical EphemeralStorageExceeded of Pod/disk 1/1: Too much local disk used (Pod ephemeral local storage usage exceeds the total limit of containers 1Gi): disk was ended
     critical EphemeralStorageExceeded of Pod/empty-dir 1/1: Too much local disk used (Usage of EmptyDir volume "cache" exceeds the limit "500Mi"): empty-dir was ended
@@ -79,7 +145,11 @@ async fn an_eviction_says_what_the_node_was_short_of() {
 #[tokio::test]
 async fn a_pod_of_a_node_that_does_not_answer_is_lost() {
     let mut scene = Scene::new("lost").await.with_cluster();
-    let silent = |type_: &str| format!("{{ type: {type_}, status: Unknown, reason: NodeStatusUnknown, message: Kubelet stopped posting node status., lastTransitionTime: '@-10m', lastHeartbeatTime: '@-11m' }}");
+    let silent = |type_: &str| {
+        format!(
+            "{{ type: {type_}, status: Unknown, reason: NodeStatusUnknown, message: Kubelet stopped posting node status., lastTransitionTime: '@-10m', lastHeartbeatTime: '@-11m' }}"
+        )
+    };
     scene.write(&format!("
 apiVersion: v1
 kind: Node
@@ -96,11 +166,16 @@ status: {{ conditions: [{{ type: Ready, status: 'True', reason: KubeletReady, me
         replica("web", node, APP, status).replace("worker-1", &format!("NS-{node}"))
     };
     let app = container("app", 0, &running("5d"), "");
-    let not_ready = ready(&app).replace("type: Ready, status: 'True', lastTransitionTime: '@-30m'", "type: Ready, status: 'False', lastTransitionTime: '@-10m'");
+    let not_ready = ready(&app).replace(
+        "type: Ready, status: 'True', lastTransitionTime: '@-30m'",
+        "type: Ready, status: 'False', lastTransitionTime: '@-10m'",
+    );
     scene.write(&deployment("web", 2, 1, APP, "")).await;
     scene.write(&on("gone", &not_ready)).await;
     scene.write(&on("there", &ready(&app))).await;
-    scene.tell("node-controller Pod/web-7c9d8f6b5-gone NodeNotReady x1 10m Node is not ready").await;
+    scene
+        .tell("node-controller Pod/web-7c9d8f6b5-gone NodeNotReady x1 10m Node is not ready")
+        .await;
     insta::assert_snapshot!(scene.report().await, @r"
     critical NodeNotReady of Node/NS-gone 1/?: Its kubelet has stopped reporting: node NS-gone is not ready
     warning PodNodeLost of Deployment/web 1/2: Node NS-gone does not answer, so the true state of web-7c9d8f6b5-gone is not known <- NodeNotReady of Node/NS-gone
@@ -111,7 +186,13 @@ status: {{ conditions: [{{ type: Ready, status: 'True', reason: KubeletReady, me
 async fn a_deletion_within_its_grace_period_is_well_and_a_very_long_one_is_said() {
     let mut scene = Scene::new("deleted").await;
     let app = ready(&container("app", 0, &running("29m"), ""));
-    let held = |name: &str, seconds: u32| pod_with(&format!("name: {name}, finalizers: [example.com/hold]"), &format!("terminationGracePeriodSeconds: {seconds}, {APP}"), &app);
+    let held = |name: &str, seconds: u32| {
+        pod_with(
+            &format!("name: {name}, finalizers: [example.com/hold]"),
+            &format!("terminationGracePeriodSeconds: {seconds}, {APP}"),
+            &app,
+        )
+    };
     scene.write(&held("going", 60)).await;
     scene.write(&held("patient", 7200)).await;
     scene.delete("Pod/going").await;

@@ -125,11 +125,22 @@ impl Scene {
         let overview = self.look(&cluster, What::Overview).await;
         let everything = What::Conditions(Condition::ALL.to_vec());
         let by_conditions = self.look(&cluster, everything).await;
-        assert_eq!(keys(&overview), keys(&by_conditions), "asked for all conditions");
+        assert_eq!(
+            keys(&overview),
+            keys(&by_conditions),
+            "asked for all conditions"
+        );
         for finding in &overview {
             assert_eq!(finding.entry.as_ref(), ENTRIES.get(&finding.condition));
-            assert!(finding.entry.is_some(), "no entry explains {}", finding.condition);
-            assert!(!finding.evidence.is_empty() && !finding.commands.is_empty(), "{finding:#?}");
+            assert!(
+                finding.entry.is_some(),
+                "no entry explains {}",
+                finding.condition
+            );
+            assert!(
+                !finding.evidence.is_empty() && !finding.commands.is_empty(),
+                "{finding:#?}"
+            );
             let alone = self
                 .look(&cluster, What::Conditions(vec![finding.condition]))
                 .await;
@@ -148,7 +159,10 @@ impl Scene {
         let began = Instant::now();
         loop {
             let findings = self.look(&cluster, What::Overview).await;
-            if findings.iter().any(|finding| finding.condition == condition) {
+            if findings
+                .iter()
+                .any(|finding| finding.condition == condition)
+            {
                 return self.report().await;
             }
             assert!(
@@ -351,9 +365,18 @@ fn assert_has(findings: &[Finding], wanted: &Finding, asked: &str) {
 /// Which type the component gives events of this reason.
 fn kind_of(reason: &str, about: &str) -> &'static str {
     match reason {
-        "Killing" | "Pulling" | "Pulled" | "WaitForFirstConsumer" | "WaitForPodScheduled"
-        | "ExternalProvisioning" | "FailedBinding" | "NotTriggerScaleUp" | "TriggeredScaleUp"
-        | "JobAlreadyActive" | "EnsuringLoadBalancer" | "Scheduled" => "Normal",
+        "Killing"
+        | "Pulling"
+        | "Pulled"
+        | "WaitForFirstConsumer"
+        | "WaitForPodScheduled"
+        | "ExternalProvisioning"
+        | "FailedBinding"
+        | "NotTriggerScaleUp"
+        | "TriggeredScaleUp"
+        | "JobAlreadyActive"
+        | "EnsuringLoadBalancer"
+        | "Scheduled" => "Normal",
         "BackOff" if about.starts_with("Job") => "Normal",
         _ => "Warning",
     }
@@ -362,7 +385,9 @@ fn kind_of(reason: &str, about: &str) -> &'static str {
 /// `90s`, `5m`, `2h`, `3d`
 fn duration(text: &str) -> SignedDuration {
     let (number, unit) = text.split_at(text.len() - 1);
-    let number: i64 = number.parse().unwrap_or_else(|_| panic!("no duration: {text}"));
+    let number: i64 = number
+        .parse()
+        .unwrap_or_else(|_| panic!("no duration: {text}"));
     match unit {
         "s" => SignedDuration::from_secs(number),
         "m" => SignedDuration::from_mins(number),

@@ -4,13 +4,17 @@ use super::scene::Scene;
 use super::written::{APP, container, deployment, pod, ready, running, unscheduled};
 
 fn refused(message: &str) -> String {
-    format!("conditions: [{{ type: PodScheduled, status: 'False', reason: Unschedulable, lastTransitionTime: '@-10m', message: '{}' }}]", message.replace('\'', "''"))
+    format!(
+        "conditions: [{{ type: PodScheduled, status: 'False', reason: Unschedulable, lastTransitionTime: '@-10m', message: '{}' }}]",
+        message.replace('\'', "''")
+    )
 }
 
 #[tokio::test]
 async fn each_cause_of_the_schedulers_sentence_is_a_condition_with_its_nodes() {
     let mut scene = Scene::new("unschedulable").await;
-    let preemption = "preemption: 0/5 nodes are available: 5 Preemption is not helpful for scheduling.";
+    let preemption =
+        "preemption: 0/5 nodes are available: 5 Preemption is not helpful for scheduling.";
     for (name, message) in [
         ("cpu", format!("0/5 nodes are available: 5 Insufficient cpu. no new claims to deallocate, {preemption}")),
         ("memory", "0/5 nodes are available: 1 node(s) had untolerated taint(s), 4 Insufficient memory. preemption: 0/5 nodes are available: 1 Preemption is not helpful for scheduling, 4 No preemption victims found for incoming pod.".to_owned()),
@@ -31,7 +35,13 @@ async fn each_cause_of_the_schedulers_sentence_is_a_condition_with_its_nodes() {
         scene.tell(&format!("default-scheduler Pod/{name} FailedScheduling x3 20s {message}")).await;
     }
     // Well: it had to wait once, and runs.
-    scene.write(&pod("placed", APP, &ready(&container("app", 0, &running("5m"), "")))).await;
+    scene
+        .write(&pod(
+            "placed",
+            APP,
+            &ready(&container("app", 0, &running("5m"), "")),
+        ))
+        .await;
     scene.tell("default-scheduler Pod/placed FailedScheduling x1 6m 0/5 nodes are available: 5 Insufficient cpu.").await;
     insta::assert_snapshot!(scene.report().await, @r#"
     critical UnschedulablePodAffinity of Pod/anti-affinity 1/1: The pod's affinity, anti-affinity or topology spread rules out the nodes on 5 of 5 nodes (node(s) didn't match pod anti-affinity rules): anti-affinity waits for a node

@@ -27,9 +27,8 @@ pub fn unscheduled(name: &str, spec: &str, status: &str) -> String {
 
 /// A Deployment with its `ReplicaSet`; `status` continues that of the Deployment.
 pub fn deployment(name: &str, desired: i32, ready: i32, spec: &str, status: &str) -> String {
-    let template = format!(
-        "template: {{ metadata: {{ labels: {{ app: {name} }} }}, spec: {{ {spec} }} }}"
-    );
+    let template =
+        format!("template: {{ metadata: {{ labels: {{ app: {name} }} }}, spec: {{ {spec} }} }}");
     let counts = format!("replicas: {desired}, readyReplicas: {ready}, availableReplicas: {ready}");
     format!(
         "---
@@ -81,9 +80,8 @@ pub fn owned(kind: &str, owner: &str, name: &str, spec: &str, status: &str) -> S
 
 /// The status of a pod that the kubelet started half an hour ago and that gets traffic.
 pub fn ready(containers: &str) -> String {
-    let is_so = |type_: &str| {
-        format!("{{ type: {type_}, status: 'True', lastTransitionTime: '@-30m' }}")
-    };
+    let is_so =
+        |type_: &str| format!("{{ type: {type_}, status: 'True', lastTransitionTime: '@-30m' }}");
     let conditions = ["PodScheduled", "Initialized", "ContainersReady", "Ready"].map(is_so);
     format!(
         "phase: Running, startTime: '@-30m', conditions: [{}], containerStatuses: [{containers}]",
@@ -94,7 +92,9 @@ pub fn ready(containers: &str) -> String {
 /// The status of a pod that has not been ready for 20 minutes; `rest` holds its containers' statuses.
 pub fn unready(phase: &str, rest: &str) -> String {
     let unready = |type_: &str| {
-        format!("{{ type: {type_}, status: 'False', reason: ContainersNotReady, message: 'containers with unready status: [app]', lastTransitionTime: '@-20m' }}")
+        format!(
+            "{{ type: {type_}, status: 'False', reason: ContainersNotReady, message: 'containers with unready status: [app]', lastTransitionTime: '@-20m' }}"
+        )
     };
     let scheduled = "{ type: PodScheduled, status: 'True', lastTransitionTime: '@-30m' }";
     format!(
@@ -126,7 +126,10 @@ pub fn ended(age: &str, reason: &str, code: i32) -> String {
 
 /// The state of a container that waits.
 pub fn waits(reason: &str, message: &str) -> String {
-    format!("waiting: {{ reason: {reason}, message: '{}' }}", message.replace('\'', "''"))
+    format!(
+        "waiting: {{ reason: {reason}, message: '{}' }}",
+        message.replace('\'', "''")
+    )
 }
 
 /// The back-off of a container that was just restarted in vain.
