@@ -416,6 +416,7 @@ impl Gathering<'_> {
                 }
             }
         }
+        reads.extend(pod_owner::refused_sets(&self.done.view, MAX_OWNERS));
         for (read, answer) in self.all(reads).await {
             self.keep_owner(&read, &answer);
         }

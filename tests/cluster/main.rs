@@ -9,5 +9,6 @@ mod conditions;
 mod events;
 mod faq_commands;
 mod ground;
+mod kubelet;
 mod namespace;
 mod server;

@@ -173,6 +173,15 @@ impl<'a> Owners<'a> {
                     status.map(|status| status.number_ready),
                 )
             }),
+            "Job" => self.jobs.get(&key).map(|it| {
+                let spec = it.spec.as_ref();
+                let at_once = spec.map(|spec| {
+                    let parallel = spec.parallelism.unwrap_or(1);
+                    spec.completions.map_or(parallel, |all| all.min(parallel))
+                });
+                let ready = it.status.as_ref().map(|status| status.ready.unwrap_or(0));
+                standing(at_once, ready)
+            }),
             _ => None,
         }
         .unwrap_or_default()

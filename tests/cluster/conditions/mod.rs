@@ -7,10 +7,12 @@
 mod scene;
 mod written;
 
+mod chains;
 mod containers;
 mod images;
 mod ingresses;
 mod late;
+mod logs;
 mod namespaces;
 mod nodes;
 mod pods;

@@ -50,6 +50,7 @@ pub struct Scene {
     namespace: Namespace,
     objects: BTreeMap<String, DynamicObject>,
     sees_the_cluster: bool,
+    reads_logs: bool,
 }
 
 impl Scene {
@@ -59,12 +60,19 @@ impl Scene {
             namespace: Namespace::create(&format!("scene-{purpose}")).await,
             objects: BTreeMap::new(),
             sees_the_cluster: false,
+            reads_logs: false,
         }
     }
 
     /// Looks at nodes, volumes and classes too, of which those count whose names hold the namespace's.
     pub fn with_cluster(mut self) -> Scene {
         self.sees_the_cluster = true;
+        self
+    }
+
+    /// Reads the last lines of crashed containers too.
+    pub fn with_logs(mut self) -> Scene {
+        self.reads_logs = true;
         self
     }
 
@@ -206,7 +214,11 @@ impl Scene {
             scope: Scope {
                 namespaces: Namespaces::Named(vec![self.name().parse().unwrap()]),
                 cluster: self.sees_the_cluster,
-                logs: vec![],
+                logs: self
+                    .reads_logs
+                    .then(|| self.name().parse().unwrap())
+                    .into_iter()
+                    .collect(),
             },
             deadline: DEADLINE,
         };
