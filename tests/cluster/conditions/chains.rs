@@ -108,7 +108,7 @@ async fn pods_of_a_job_that_restart_in_place_belong_to_the_job() {
             ),
         ))
         .await;
-    insta::assert_snapshot!(scene.report().await, @"warning CrashLoopBackOff of Job/import 1/? [app]: Exit code 126, the command was found but cannot be executed: container app of import-aaaaa is in back-off after 4 restarts");
+    insta::assert_snapshot!(scene.report().await, @"critical CrashLoopBackOff of Job/import 1/1 [app]: Exit code 126, the command was found but cannot be executed: container app of import-aaaaa is in back-off after 4 restarts");
 }
 
 #[tokio::test]

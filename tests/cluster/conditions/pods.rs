@@ -18,6 +18,7 @@ fn creating() -> String {
 #[tokio::test]
 async fn what_keeps_containers_from_being_created_is_told_by_its_event() {
     let mut scene = Scene::new("creating").await;
+    // All but the last are troubles: an image may take its minutes.
     for name in [
         "attach",
         "multi-attach",
@@ -27,6 +28,7 @@ async fn what_keeps_containers_from_being_created_is_told_by_its_event() {
         "no-driver",
         "silent",
         "pulls",
+        "pulls-for-a-while",
     ] {
         scene.write(&pod(name, WITH_CLAIM, &creating())).await;
     }
@@ -45,6 +47,7 @@ async fn what_keeps_containers_from_being_created_is_told_by_its_event() {
         attachdetach-controller Pod/multi-attach FailedAttachVolume x1 5m Multi-Attach error for volume \"pvc-1\" Volume is already used by pod(s) db-0
         kubelet Pod/no-addresses FailedCreatePodSandBox x9 30s Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox \"5f2b\": plugin type=\"aws-cni\" name=\"aws-cni\" failed (add): add cmd: failed to assign an IP address to container
         kubelet Pod/no-cni FailedCreatePodSandBox x9 30s Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox \"5f2b\": plugin type=\"calico\" failed (add): stat /var/lib/calico/nodename: no such file or directory
+        kubelet Pod/pulls-for-a-while{app} Pulling x1 3m Pulling image \"registry.example/app:1\"
         kubelet Pod/pulls{app} Pulling x1 25m Pulling image \"registry.example/app:1\"
     ").await;
     insta::assert_snapshot!(scene.report().await, @r#"

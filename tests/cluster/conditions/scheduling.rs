@@ -29,6 +29,9 @@ async fn each_cause_of_the_schedulers_sentence_is_a_condition_with_its_nodes() {
         ("claim", format!("0/5 nodes are available: pod has unbound immediate PersistentVolumeClaims. {preemption}")),
         ("no-claim", "0/5 nodes are available: persistentvolumeclaim \"data\" not found. not found".to_owned()),
         ("port", format!("0/5 nodes are available: 5 node(s) didn't have free ports for the requested pod ports. {preemption}")),
+        ("lost-volume", format!("0/5 nodes are available: 5 node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s). {preemption}")),
+        ("no-storage", format!("0/5 nodes are available: 5 node(s) did not have enough free storage. {preemption}")),
+        ("in-use", format!("0/5 nodes are available: 1 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode, 4 node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod. {preemption}")),
         ("no-nodes", "no nodes available to schedule pods".to_owned()),
     ] {
         scene.write(&unscheduled(name, APP, &refused(&message))).await;

@@ -59,13 +59,13 @@ async fn a_pending_claim_says_whether_its_class_its_provisioner_or_its_pod_is_mi
         .await;
     scene.tell("
         persistentvolume-controller PersistentVolumeClaim/no-such-class ProvisioningFailed x9 20s storageclass.storage.k8s.io \"NS-fast\" not found
-        ebs.csi.aws.com PersistentVolumeClaim/fails ProvisioningFailed x5 30s failed to provision volume with StorageClass \"NS-gp3\": rpc error: code = Internal desc = Could not create volume: UnauthorizedOperation: You are not authorized to perform this operation
+        ebs.csi.aws.com PersistentVolumeClaim/fails ProvisioningFailed x5 30s failed to provision volume with StorageClass \"NS-gp3\": rpc error: code = Internal desc = UnauthorizedOperation: You are not authorized
         persistentvolume-controller PersistentVolumeClaim/fails ExternalProvisioning x20 5s Waiting for a volume to be created either by the external provisioner 'ebs.csi.aws.com' or manually by the system administrator.
         persistentvolume-controller PersistentVolumeClaim/waits WaitForFirstConsumer x40 5s waiting for first consumer to be created before binding
         ebs.csi.aws.com PersistentVolumeClaim/bound-at-last ProvisioningFailed x1 30m failed to provision volume with StorageClass \"NS-gp3\": rpc error: code = DeadlineExceeded desc = context deadline exceeded
     ").await;
     insta::assert_snapshot!(scene.report().await, @r#"
-    critical PvcProvisioningFailed of PersistentVolumeClaim/fails 1/?: The provisioner fails (failed to provision volume with StorageClass "NS-gp3": rpc error: code = Internal desc = Could not create volume: UnauthorizedOperation: You are not authorized to perform this …): claim fails stays pending
+    critical PvcProvisioningFailed of PersistentVolumeClaim/fails 1/?: The provisioner fails (failed to provision volume with StorageClass "NS-gp3": rpc error: code = Internal desc = Could not create volume: UnauthorizedOperation: You are not authorized to perform thi…): claim fails stays pending
     critical PvcNoStorageClass of PersistentVolumeClaim/no-such-class 1/?: Storage class NS-fast does not exist: claim no-such-class stays pending
     critical UnschedulableUnboundClaim of Pod/db 1/1: A volume claim of the pod is not bound or does not exist (pod has unbound immediate PersistentVolumeClaims): db waits for a node <- PvcProvisioningFailed of PersistentVolumeClaim/fails
     info PvcWaitsForFirstConsumer of PersistentVolumeClaim/waits 1/?: Waits for the first pod that uses it, as its class says: claim waits is bound once such a pod is scheduled

@@ -371,10 +371,10 @@ async fn a_job_says_why_it_failed_and_one_that_succeeded_in_the_end_is_well() {
         .await;
     scene.write(&job("suspended", "suspend: true,", "conditions: [{ type: Suspended, status: 'True', reason: JobSuspended, message: Job suspended, lastTransitionTime: '@-10m', lastProbeTime: '@-10m' }]")).await;
     insta::assert_snapshot!(scene.report().await, @r"
-    critical JobFailed of Job/too-slow 1/?: Deadline of 60s passed: Job too-slow has failed
-    critical JobFailed of Job/migrate 1/?: Back-off limit of 2 reached after 3 failed pods: Job migrate has failed <- ContainerExited of Job/migrate
+    critical ContainerExited of Job/migrate 1/1 [app]: Exit code 3, the application's own error: container app of migrate-aaaaa ended
+    critical JobFailed of Job/too-slow 1/1: Deadline of 60s passed: Job too-slow has failed
+    critical JobFailed of Job/migrate 1/1: Back-off limit of 2 reached after 3 failed pods: Job migrate has failed <- ContainerExited of Job/migrate
     warning JobFailed of CronJob/nightly 1/?: Back-off limit of 6 reached after 3 failed pods: Job nightly-1 has failed
-    warning ContainerExited of Job/migrate 1/? [app]: Exit code 3, the application's own error: container app of migrate-aaaaa ended
     ");
 }
 
