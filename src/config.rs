@@ -1,17 +1,20 @@
 //! The typed settings, and the one function that loads them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use config::{File, FileFormat, Source, ValueKind};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::bot::limits;
-use crate::bot::policy;
+use crate::bot::policy::{self, Policy};
+use crate::bot::request::Platform;
+use crate::discord;
 use crate::serve;
+use crate::slack;
 use crate::state;
 use crate::web;
 
@@ -35,6 +38,10 @@ pub struct Config {
     pub channels: policy::Settings,
     /// People's own scopes.
     pub people: policy::People,
+    /// The Slack adapter; absent, it is off.
+    pub slack: Option<slack::Settings>,
+    /// The Discord adapter; absent, it is off.
+    pub discord: Option<discord::Settings>,
 }
 
 /// The settings of the content.
@@ -137,15 +144,35 @@ impl Loaded {
                 .collect()
         };
         let (ours, theirs) = (settings(self), settings(other));
-        let keys: std::collections::BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
-        keys.into_iter()
+        let keys: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+        let mut changed: Vec<String> = keys
+            .into_iter()
             .filter(|key| ours.get(*key) != theirs.get(*key))
             .cloned()
-            .collect()
+            .collect();
+        // Discord is asked for messages' texts when the connection opens, and Slack's app has to be given the scopes.
+        let (ours, theirs) = (self.config.policy(), other.config.policy());
+        for platform in [Platform::Slack, Platform::Discord] {
+            if ours.watches(platform) != theirs.watches(platform) {
+                changed.push(format!(
+                    "the first or last `watch` in channels.{}",
+                    platform.name()
+                ));
+            }
+        }
+        changed
     }
 
     fn origin(&self, key: &str) -> Origin {
         origin_of(&self.origins, key)
+    }
+}
+
+impl Config {
+    /// The channel policy.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        Policy::new(self.channels.clone(), self.people.clone())
     }
 }
 
@@ -331,7 +358,11 @@ fn to_json(
         }
         kind => {
             origins.insert(key.to_owned(), origin(key, value, names));
-            scalar(kind)
+            match kind {
+                // In YAML a section without settings is null: it is there all the same.
+                ValueKind::Nil if !key.contains('.') => Value::Object(serde_json::Map::new()),
+                kind => scalar(kind),
+            }
         }
     }
 }
@@ -599,14 +630,101 @@ pub const SLACK_SIGNING_SECRET: &str = "SLACK_SIGNING_SECRET";
 /// The variable of Discord's bot token.
 pub const DISCORD_TOKEN: &str = "DISCORD_TOKEN";
 
+/// The secrets of the adapters that are configured.
+#[derive(Debug, Clone, Default)]
+pub struct Secrets {
+    /// Slack's.
+    pub slack: Option<slack::Secrets>,
+    /// Discord's.
+    pub discord: Option<discord::Token>,
+}
+
+/// Reads the secrets that the configured adapters need.
+///
+/// # Errors
+/// One that is needed is not there, or one cannot be read. No message holds a secret.
+pub fn secrets(config: &Config, environment: &[(String, String)]) -> Result<Secrets, Problems> {
+    let mut problems = Vec::new();
+    let mut read = |name: &str, need: Need| {
+        let found = secret(environment, name).unwrap_or_else(|problem| {
+            problems.push(problem);
+            None
+        });
+        match (&found, need) {
+            (None, Need::By(section)) if !problems.iter().any(|known| known.contains(name)) => {
+                problems.push(format!(
+                    "{name} is not set: {section} needs it; set it, or {name}_FILE to a file that holds it"
+                ));
+            }
+            _ => {}
+        }
+        found
+    };
+    let mut secrets = Secrets::default();
+    if let Some(settings) = &config.slack {
+        let (app, signing) = match settings.mode {
+            slack::Mode::Socket => (Need::By("[slack] in socket mode"), Need::Not),
+            slack::Mode::Http => (Need::Not, Need::By("[slack] in http mode")),
+        };
+        let bot_token = read(SLACK_BOT_TOKEN, Need::By("[slack]"));
+        let app_token = read(SLACK_APP_TOKEN, app);
+        let signing_secret = read(SLACK_SIGNING_SECRET, signing);
+        secrets.slack = bot_token.map(|bot_token| slack::Secrets {
+            bot_token,
+            app_token,
+            signing_secret,
+        });
+    }
+    if config.discord.is_some() {
+        let token = read(DISCORD_TOKEN, Need::By("[discord]"));
+        secrets.discord = token.map(|token| discord::Token::new(token.expose_secret()));
+    }
+    if problems.is_empty() {
+        Ok(secrets)
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+/// Whether a secret is needed, and what by.
+#[derive(Debug, Clone, Copy)]
+enum Need {
+    By(&'static str),
+    Not,
+}
+
+/// Which secrets are there, and where each comes from; what they are is not said.
+#[must_use]
+pub fn known_secrets(environment: &[(String, String)]) -> Vec<Effective> {
+    [
+        SLACK_BOT_TOKEN,
+        SLACK_APP_TOKEN,
+        SLACK_SIGNING_SECRET,
+        DISCORD_TOKEN,
+    ]
+    .into_iter()
+    .map(|name| {
+        let file = format!("{name}_FILE");
+        let is_set = |wanted: &str| environment.iter().any(|(known, _)| known == wanted);
+        let (value, origin) = match (is_set(name), is_set(&file)) {
+            (true, _) => (Value::from("***"), format!("environment {name}")),
+            (false, true) => (Value::from("***"), format!("environment {file}")),
+            (false, false) => (Value::Null, Origin::Default.to_string()),
+        };
+        Effective {
+            key: name.to_owned(),
+            value,
+            origin,
+        }
+    })
+    .collect()
+}
+
 /// Reads a secret from the environment, or from the file that `NAME_FILE` names; `None` where neither is set.
 ///
 /// # Errors
 /// Both are set, the file cannot be read, or what was read is empty. The message never holds the secret.
-pub fn secret(
-    environment: &[(String, String)],
-    name: &str,
-) -> Result<Option<SecretString>, String> {
+fn secret(environment: &[(String, String)], name: &str) -> Result<Option<SecretString>, String> {
     let variable = |name: &str| {
         let found = environment.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
@@ -718,7 +836,7 @@ mod tests {
         team.toml: log.format = "xml": unknown variant `xml`, expected `text` or `json`
         environment K8SFAQ__SERVE__GRACE_SECONDS: serve.grace_seconds = "soon": invalid type: string "soon", expected a whole number
         team.toml: state.dirr = "x": unknown field `dirr`, expected `dir` or `keep_questions`
-        team.toml: sttate = 1: unknown field `sttate`, expected one of `content`, `state`, `web`, `log`, `serve`, `limits`, `channels`, `people`
+        team.toml: sttate = 1: unknown field `sttate`, expected one of `content`, `state`, `web`, `log`, `serve`, `limits`, `channels`, `people`, `slack`, `discord`
         flag --set: web.listen = "nowhere": expected an address with a port, such as 127.0.0.1:8080
         team.toml: channels.slack.C2.watch: `true` cannot go with mode `muted`: offers need mode `normal` or `incident`
         team.toml: limits.lookups = 0: write a number from 1 to 100000

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use clap::{CommandFactory, Parser, Subcommand};
 use k8sfaq::bot::Bot;
 use k8sfaq::bot::health::{Check, Health, Part, Readiness};
-use k8sfaq::bot::policy::Policy;
+use k8sfaq::bot::request::Platform;
 use k8sfaq::cli::{self, CommandError, ask, check, doctor, eval, list, misses, settings, show};
-use k8sfaq::config::{self, Config, Loaded, Sources};
+use k8sfaq::config::{self, Config, Loaded, Secrets, Sources};
+use k8sfaq::discord;
 use k8sfaq::serve::{self, Adapter, Again, Changed, Process, Signals};
+use k8sfaq::slack;
 use k8sfaq::state::State;
 
 /// Answers Kubernetes questions out of a curated FAQ.
@@ -51,6 +53,11 @@ enum Command {
         #[arg(long, value_enum, default_value = "text")]
         format: doctor::DoctorFormat,
     },
+    /// Print what makes the app known to a platform
+    Manifest {
+        #[command(subcommand)]
+        platform: Manifest,
+    },
     /// List the questions that went without an answer
     Misses {
         #[command(flatten)]
@@ -65,6 +72,29 @@ enum Command {
     },
     /// Print the manual page
     Man,
+}
+
+#[derive(Debug, Subcommand)]
+enum Manifest {
+    /// The manifest to create a Slack app from
+    Slack {
+        #[command(flatten)]
+        settings: Settings,
+        /// How Slack's events come in; else as the settings say
+        #[arg(long, value_parser = ["socket", "http"])]
+        mode: Option<String>,
+        /// The bot's public address, for http mode
+        #[arg(long)]
+        url: Option<String>,
+    },
+    /// The links to install a Discord app with, and the steps in the developer portal
+    Discord {
+        #[command(flatten)]
+        settings: Settings,
+        /// The application's id, from the portal
+        #[arg(long)]
+        application: Option<u64>,
+    },
 }
 
 /// Where settings come from.
@@ -107,6 +137,7 @@ fn main() -> ExitCode {
         Command::Serve(settings) => run(&settings),
         Command::Config { settings, format } => print_settings(&settings, format),
         Command::Doctor { settings, format } => examine(&settings, format),
+        Command::Manifest { platform } => print_manifest(&platform),
         Command::Misses {
             settings,
             arguments,
@@ -125,6 +156,8 @@ fn environment() -> Vec<(String, String)> {
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
+    // Several crates bring rustls, and it will not choose between providers; where one is installed already, it is this one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
@@ -133,13 +166,15 @@ fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
 
 fn run(settings: &Settings) -> cli::Result {
     let loaded = settings.load()?;
+    let secrets = config::secrets(&loaded.config, &environment())
+        .map_err(|problems| CommandError::Usage(problems.to_string()))?;
     runtime()?
-        .block_on(serve(settings, loaded))
+        .block_on(serve(settings, loaded, secrets))
         .map_err(CommandError::Process)?;
     Ok(cli::Exit::Found)
 }
 
-async fn serve(settings: &Settings, loaded: Loaded) -> anyhow::Result<()> {
+async fn serve(settings: &Settings, loaded: Loaded, secrets: Secrets) -> anyhow::Result<()> {
     let config = loaded.config.clone();
     serve::log::start(&config.log)?;
     serve::log_panics();
@@ -152,10 +187,15 @@ async fn serve(settings: &Settings, loaded: Loaded) -> anyhow::Result<()> {
     let content = serve::content(&config.content.dirs)?;
     let metrics = k8sfaq::bot::metrics::Metrics::new();
     content.note(&health, &metrics);
-    let policy = Policy::new(config.channels.clone(), config.people.clone());
-    let bot = Bot::new(content.faq, state)
+    let bot = Bot::new(content.faq, state);
+    let bot = if config.state.keep_questions {
+        bot.keeping_questions()
+    } else {
+        bot
+    };
+    let bot = bot
         .with_metrics(metrics)
-        .with_policy(policy)
+        .with_policy(config.policy())
         .with_limits(&config.limits);
     let bot = Arc::new(bot);
     let sources = settings.sources();
@@ -166,12 +206,12 @@ async fn serve(settings: &Settings, loaded: Loaded) -> anyhow::Result<()> {
             let read = config::load(&sources).map_err(|problems| problems.to_string())?;
             Ok(Changed {
                 restart_needed: loaded.needs_restart(&read),
-                policy: Policy::new(read.config.channels, read.config.people),
+                policy: read.config.policy(),
             })
         }),
     };
     let process = Process {
-        adapters: adapters(&config, &bot, &health)?,
+        adapters: adapters(&config, secrets, &bot, &health),
         settings: config.serve,
         web: config.web,
         bot,
@@ -182,17 +222,52 @@ async fn serve(settings: &Settings, loaded: Loaded) -> anyhow::Result<()> {
 }
 
 /// The adapters that are configured, each with its secrets.
-fn adapters(_: &Config, _: &Arc<Bot>, _: &Health) -> anyhow::Result<Vec<Adapter>> {
-    Ok(Vec::new())
+fn adapters(config: &Config, secrets: Secrets, bot: &Arc<Bot>, health: &Health) -> Vec<Adapter> {
+    let mut adapters = Vec::new();
+    if let (Some(settings), Some(secrets)) = (config.slack.clone(), secrets.slack) {
+        let (bot, health) = (Arc::clone(bot), health.clone());
+        adapters.push(Adapter {
+            part: Part::Slack,
+            run: Box::new(move |stop| {
+                let report = slack::Report {
+                    health: health.clone(),
+                    metrics: bot.metrics().clone(),
+                };
+                let core = slack::conversation::Core::from(Arc::clone(&bot));
+                Box::pin(slack::run(
+                    settings.clone(),
+                    secrets.clone(),
+                    core,
+                    report,
+                    stop,
+                ))
+            }),
+        });
+    }
+    if let (Some(settings), Some(token)) = (config.discord.clone(), secrets.discord) {
+        let (bot, health) = (Arc::clone(bot), health.clone());
+        adapters.push(Adapter {
+            part: Part::Discord,
+            run: Box::new(move |stop| {
+                let (settings, token) = (settings.clone(), token.clone());
+                let (bot, health) = (Arc::clone(&bot), health.clone());
+                Box::pin(async move { discord::run(&settings, &token, bot, &health, &stop).await })
+            }),
+        });
+    }
+    adapters
 }
 
 fn examine(settings: &Settings, format: doctor::DoctorFormat) -> cli::Result {
+    let config_fails = |config::Problems(problems): config::Problems| {
+        problems
+            .into_iter()
+            .map(|problem| Check::fail(Part::Config, "the settings", problem, "mend this setting"))
+    };
     let mut checks = Vec::new();
     match config::load(&settings.sources()) {
-        Err(config::Problems(problems)) => {
-            checks.extend(problems.into_iter().map(|problem| {
-                Check::fail(Part::Config, "the settings", problem, "mend this setting")
-            }));
+        Err(problems) => {
+            checks.extend(config_fails(problems));
             checks.extend(serve::doctor::content(&[]));
         }
         Ok(loaded) => {
@@ -205,14 +280,79 @@ fn examine(settings: &Settings, format: doctor::DoctorFormat) -> cli::Result {
             checks.extend(serve::doctor::content(&loaded.config.content.dirs));
             checks.push(serve::doctor::state(&loaded.config.state));
             checks.push(serve::doctor::web(&loaded.config.web));
+            match config::secrets(&loaded.config, &environment()) {
+                Err(problems) => checks.extend(config_fails(problems)),
+                Ok(secrets) => {
+                    checks.extend(runtime()?.block_on(on_platforms(&loaded.config, &secrets)));
+                }
+            }
         }
     }
     doctor::run(&checks, format)
 }
 
+/// What the platforms say to the tokens.
+async fn on_platforms(config: &Config, secrets: &Secrets) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if let (Some(settings), Some(secrets)) = (&config.slack, &secrets.slack) {
+        checks.extend(slack::checks::checks(settings, secrets).await);
+    }
+    if let (Some(settings), Some(token)) = (&config.discord, &secrets.discord) {
+        let watches = config.policy().watches(Platform::Discord);
+        checks.extend(discord::checks::checks(settings, token, watches).await);
+    }
+    if checks.is_empty() {
+        checks.push(Check::warning(
+            Part::Process,
+            "the adapters",
+            "none is configured, so `k8sfaq serve` will not start",
+            "add a [slack] or [discord] section; config/k8sfaq.toml shows them",
+        ));
+    }
+    checks
+}
+
+fn print_manifest(platform: &Manifest) -> cli::Result {
+    match platform {
+        Manifest::Slack {
+            settings,
+            mode,
+            url,
+        } => {
+            let config = settings.load()?.config;
+            let mode = match mode.as_deref() {
+                Some("http") => slack::Mode::Http,
+                Some(_) => slack::Mode::Socket,
+                None => config
+                    .slack
+                    .as_ref()
+                    .map_or_else(Default::default, |slack| slack.mode),
+            };
+            let options = slack::manifest::Options {
+                mode,
+                url: url.clone(),
+                watch: config.policy().watches(Platform::Slack),
+                evidence: config.policy().looks(Platform::Slack),
+            };
+            let manifest = slack::manifest::text(&options)
+                .map_err(|error| CommandError::Usage(error.to_string()))?;
+            cli::print_text(&manifest)
+        }
+        Manifest::Discord {
+            settings,
+            application,
+        } => {
+            let watches = settings.load()?.config.policy().watches(Platform::Discord);
+            cli::print_text(&discord::manifest::manifest(*application, watches))
+        }
+    }
+}
+
 fn print_settings(settings: &Settings, format: settings::SettingsFormat) -> cli::Result {
-    let effective = settings.load()?.effective().into_iter();
+    let mut effective = settings.load()?.effective();
+    effective.extend(config::known_secrets(&environment()));
     let rows: Vec<settings::Setting> = effective
+        .into_iter()
         .map(|setting| settings::Setting {
             key: setting.key,
             value: setting.value,

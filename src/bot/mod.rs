@@ -19,6 +19,7 @@ use arc_swap::ArcSwap;
 use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 
+use crate::cluster::redact;
 use crate::faq::answer::{Answer, Faq, Outcome};
 use crate::faq::id::EntryId;
 use crate::faq::{markdown, placeholder};
@@ -41,11 +42,19 @@ pub struct Bot {
     state: State,
     metrics: Metrics,
     clusters: Option<Clusters>,
+    texts: Texts,
     in_flight: Semaphore,
     lookups: Semaphore,
     people: Buckets<(Platform, String)>,
     channels: Buckets<(Platform, String)>,
     shown: Buckets<(Platform, String, EntryId)>,
+}
+
+/// Whether the texts of questions without an answer are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Texts {
+    Kept,
+    Forgotten,
 }
 
 impl Bot {
@@ -59,6 +68,7 @@ impl Bot {
             state,
             metrics: Metrics::new(),
             clusters: None,
+            texts: Texts::Forgotten,
             in_flight: Semaphore::new(limits.in_flight),
             lookups: Semaphore::new(limits.lookups),
             people: Buckets::new(),
@@ -80,6 +90,15 @@ impl Bot {
         Bot {
             in_flight: Semaphore::new(limits.in_flight),
             lookups: Semaphore::new(limits.lookups),
+            ..self
+        }
+    }
+
+    /// The same bot, which also keeps the redacted texts of questions without an answer.
+    #[must_use]
+    pub fn keeping_questions(self) -> Self {
+        Bot {
+            texts: Texts::Kept,
             ..self
         }
     }
@@ -253,7 +272,9 @@ impl Bot {
         let (is_persons, is_public) = match &request.action {
             Action::Vote { .. } | Action::Mute | Action::Home => return None,
             Action::Overheard { .. } => (false, false),
-            Action::Mention { .. } | Action::Share { .. } => (true, true),
+            Action::Mention { .. } | Action::OpenCommand { .. } | Action::Share { .. } => {
+                (true, true)
+            }
             Action::Command { .. }
             | Action::Message { .. }
             | Action::Pick { .. }
@@ -290,6 +311,7 @@ impl Bot {
                 Shown::public(Reply::Silence)
             }
             Action::Command { .. }
+            | Action::OpenCommand { .. }
             | Action::Message { .. }
             | Action::Pick { .. }
             | Action::NotWhatIMeant { .. }
@@ -304,6 +326,13 @@ impl Bot {
                     .await
             }
             Action::Mention { text } => self.command(here, &text, here.public()).await,
+            Action::OpenCommand { text } => {
+                let audience = match here.rules.mode {
+                    Mode::MentionOnly => Audience::Asker,
+                    Mode::Normal | Mode::Private | Mode::Incident | Mode::Muted => here.public(),
+                };
+                self.command(here, &text, audience).await
+            }
             Action::Overheard { text } => self.overheard(here, &text).await,
             Action::Pick { entry } => {
                 let reply = answering::chosen(&here.faq, &entry);
@@ -354,7 +383,7 @@ impl Bot {
     async fn question(&self, here: &Here, text: &str, target: Target, audience: Audience) -> Shown {
         let answer = here.faq.answer(text);
         if answer.outcome == Outcome::NoMatch {
-            self.miss(here, &answer).await;
+            self.miss(here, text, &answer).await;
         }
         let reply = answering::asked(&here.faq, &answer, here.rules.ask_a_human.clone());
         self.with_lookup(here, reply, text, target, audience)
@@ -545,12 +574,16 @@ impl Bot {
         self.noted(done);
     }
 
-    async fn miss(&self, here: &Here, answer: &Answer) {
+    async fn miss(&self, here: &Here, text: &str, answer: &Answer) {
+        let question = match self.texts {
+            Texts::Kept => Some(redact::line(text)),
+            Texts::Forgotten => None,
+        };
         let done = self
             .state
             .miss(Miss {
                 platform: here.place.platform.name(),
-                question: None,
+                question,
                 nearest: answer.hits.first().map(|hit| hit.id.clone()),
             })
             .await;

@@ -214,6 +214,19 @@ impl Policy {
         is_watched(&self.channels.default) || self.channels(platform).values().any(is_watched)
     }
 
+    /// Whether anybody may look at a cluster from a platform.
+    #[must_use]
+    pub fn looks(&self, platform: Platform) -> bool {
+        let channels = self.channels(platform).values();
+        let people = match platform {
+            Platform::Slack => &self.people.slack,
+            Platform::Discord => &self.people.discord,
+        };
+        let scopes = channels.filter_map(|channel| channel.scope.as_ref());
+        let own = people.values().map(|person| &person.scope);
+        scopes.chain(own).any(Scope::is_any)
+    }
+
     /// What a person may look at in a place.
     #[must_use]
     pub fn looking(&self, place: &Place, person: &super::request::Person) -> Looking {

@@ -76,6 +76,8 @@ pub enum PlaceKind {
 pub enum Action {
     /// Typed a slash command: only the person sees the answer.
     Command { text: String },
+    /// Typed a slash command whose answer everyone may see, as Discord's are unless they are asked for in private.
+    OpenCommand { text: String },
     /// Addressed the bot: by a mention, a direct message or a reply to it.
     Mention { text: String },
     /// Asked for an answer to somebody's message, privately.

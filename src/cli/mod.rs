@@ -91,6 +91,14 @@ pub fn usage(error: &clap::Error) -> ExitCode {
     }
 }
 
+/// Prints a text as it is.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn print_text(text: &str) -> Result {
+    print(text)
+}
+
 /// Prints a shell's completion script.
 ///
 /// # Errors

@@ -9,8 +9,10 @@
 mod binary;
 mod bytes;
 mod check;
+mod discord;
 mod layering;
 mod questions;
 mod search;
 mod serve;
+mod slack;
 mod terminal;

@@ -1,5 +1,6 @@
 //! The analyzer: text → words → terms, the same for entries and for questions.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
@@ -42,8 +43,7 @@ pub(super) struct Word {
 pub(super) fn words(text: &str) -> Vec<Word> {
     let mut words = Vec::new();
     for (run, chunk) in text.split_whitespace().enumerate() {
-        let chunk = chunk.replace(['\u{2018}', '\u{2019}', '\u{201b}', '`', '\u{b4}'], "'");
-        let chunk = chunk.replace("n't", "nt").replace("'s", "");
+        let chunk = without_apostrophes(chunk);
         for piece in chunk.split(|letter: char| !letter.is_alphanumeric()) {
             split_camel_case(piece, |part| {
                 if part.len() <= MAX_WORD {
@@ -56,6 +56,16 @@ pub(super) fn words(text: &str) -> Vec<Word> {
         }
     }
     words
+}
+
+/// `can't` → `cant`, `pod's` → `pod`, whatever apostrophe a keyboard or a chat program puts in.
+fn without_apostrophes(chunk: &str) -> Cow<'_, str> {
+    const APOSTROPHES: [char; 6] = ['\'', '\u{2018}', '\u{2019}', '\u{201b}', '`', '\u{b4}'];
+    if !chunk.contains(APOSTROPHES) {
+        return Cow::Borrowed(chunk);
+    }
+    let plain = chunk.replace(APOSTROPHES, "'");
+    Cow::Owned(plain.replace("n't", "nt").replace("'s", ""))
 }
 
 /// `CrashLoopBackOff` → `Crash` `Loop` `Back` `Off`, `OOMKilled` → `OOM` `Killed`, `IPs` and `K8s` stay.
@@ -144,6 +154,12 @@ impl Term {
             Term::Own(text) | Term::Also(text) => text,
         }
     }
+
+    pub(super) fn into_text(self) -> String {
+        match self {
+            Term::Own(text) | Term::Also(text) => text,
+        }
+    }
 }
 
 /// A word, or some neighbours as one, ready to become terms.
@@ -159,6 +175,7 @@ pub(super) struct Surface {
 pub(super) fn surfaces(text: &str, compounds: &Compounds) -> Vec<Surface> {
     let words = words(text);
     let mut surfaces = Vec::with_capacity(words.len());
+    let mut together = String::new();
     for first in 0..words.len() {
         let word = &words[first].text;
         if !is_stopped(word) {
@@ -167,14 +184,16 @@ pub(super) fn surfaces(text: &str, compounds: &Compounds) -> Vec<Surface> {
                 is_joined: false,
             });
         }
-        for length in 2..=MAX_JOINED.min(words.len() - first) {
-            let together = joined(&words[first..first + length]);
+        together.clear();
+        together.push_str(word);
+        for next in words[first + 1..].iter().take(MAX_JOINED - 1) {
+            together.push_str(&next.text);
             if together.len() > MAX_WORD {
                 break;
             }
             if compounds.contains(&together) {
                 surfaces.push(Surface {
-                    text: together,
+                    text: together.clone(),
                     is_joined: true,
                 });
             }

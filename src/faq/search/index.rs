@@ -4,11 +4,10 @@ use tantivy::collector::TopDocs;
 use tantivy::directory::RamDirectory;
 use tantivy::query::{BooleanQuery, BoostQuery, FuzzyTermQuery, Occur, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
-use tantivy::tokenizer::{PreTokenizedString, Token};
 use tantivy::{Index as TantivyIndex, IndexSettings, Searcher, TantivyDocument, Term as IndexTerm};
 
-/// Memory for building the index, in bytes. It grows in blocks as needed; this is where tantivy would start a second segment.
-const BUILD_MEMORY: usize = 1 << 30;
+/// Memory that building begins with, in bytes: tantivy's least. It grows as needed, and there is one segment whatever the size.
+const BUILD_MEMORY: usize = 15_000_000;
 
 /// A document's terms, field by field.
 #[derive(Debug, Default)]
@@ -62,11 +61,11 @@ impl Index {
             .single_segment_index_writer::<TantivyDocument>(RamDirectory::create(), BUILD_MEMORY)?;
         for document in documents {
             let mut indexed = TantivyDocument::default();
-            indexed.add_pre_tokenized_text(fields.title, tokens(document.title));
-            indexed.add_pre_tokenized_text(fields.aliases, tokens(document.aliases));
-            indexed.add_pre_tokenized_text(fields.signatures, tokens(document.signatures));
-            indexed.add_pre_tokenized_text(fields.body, tokens(document.body));
-            indexed.add_pre_tokenized_text(fields.surfaces, tokens(document.surfaces));
+            indexed.add_text(fields.title, document.title.join(" "));
+            indexed.add_text(fields.aliases, document.aliases.join(" "));
+            indexed.add_text(fields.signatures, document.signatures.join(" "));
+            indexed.add_text(fields.body, document.body.join(" "));
+            indexed.add_text(fields.surfaces, document.surfaces.join(" "));
             writer.add_document(indexed)?;
         }
         let searcher = writer.finalize()?.reader()?.searcher();
@@ -140,26 +139,9 @@ impl Index {
 fn options(record: IndexRecordOption, with_lengths: bool) -> TextOptions {
     TextOptions::default().set_indexing_options(
         TextFieldIndexing::default()
-            .set_tokenizer("raw")
+            // The terms are joined by spaces: tantivy would keep tokens of our own as JSON.
+            .set_tokenizer("whitespace")
             .set_index_option(record)
             .set_fieldnorms(with_lengths),
     )
-}
-
-fn tokens(terms: Vec<String>) -> PreTokenizedString {
-    let tokens = terms
-        .into_iter()
-        .enumerate()
-        .map(|(position, text)| Token {
-            offset_from: 0,
-            offset_to: 0,
-            position,
-            text,
-            position_length: 1,
-        })
-        .collect();
-    PreTokenizedString {
-        text: String::new(),
-        tokens,
-    }
 }

@@ -93,12 +93,19 @@ impl Search {
             }
         }
         let mut builder = Builder::default();
-        let documents = catalog
-            .entries()
-            .map(|entry| builder.add(entry, &compounds));
-        let index = Index::build(documents)?;
-        let (usable, owners) = usable_signatures(catalog);
-        let signatures = Signatures::new(usable).map_err(tantivy::TantivyError::InvalidArgument)?;
+        // The signatures take about as long as everything else, and need nothing of it.
+        let (index, signatures) = std::thread::scope(|scope| {
+            let compiling = scope.spawn(|| compiled(catalog));
+            let documents = catalog
+                .entries()
+                .map(|entry| builder.add(entry, &compounds));
+            (Index::build(documents), compiling.join())
+        });
+        let index = index?;
+        let (signatures, owners) = signatures
+            .map_err(|_| "compiling the signatures panicked".to_owned())
+            .and_then(|compiled| compiled)
+            .map_err(tantivy::TantivyError::InvalidArgument)?;
         let Builder {
             terms,
             frequencies,
@@ -106,6 +113,7 @@ impl Search {
             exact,
             entries,
             surfaces,
+            ..
         } = builder;
         let mut search = Search {
             index,
@@ -368,23 +376,24 @@ impl Search {
     }
 }
 
-/// The signatures of all entries but those that do not compile, and the entry of each.
-fn usable_signatures(catalog: &Catalog) -> (Vec<&Signature>, Vec<usize>) {
-    let all: Vec<(&Signature, usize)> = catalog
-        .entries()
-        .enumerate()
-        .flat_map(|(at, entry)| {
+/// The signatures of all entries, and the entry of each.
+fn compiled(catalog: &Catalog) -> Result<(Signatures, Vec<usize>), String> {
+    let all = || {
+        catalog.entries().enumerate().flat_map(|(at, entry)| {
             entry
                 .signatures
                 .iter()
                 .map(move |signature| (signature, at))
         })
-        .collect();
-    // The shipped ones are checked; only a team's own folder can bring a broken one, which `check` reports.
-    let are_all_usable = Signatures::new(all.iter().map(|(signature, _)| *signature)).is_ok();
-    all.into_iter()
-        .filter(|(signature, _)| are_all_usable || signature.matches_its_sample().is_ok())
-        .unzip()
+    };
+    if let Ok(signatures) = Signatures::new(all().map(|(signature, _)| signature)) {
+        return Ok((signatures, all().map(|(_, at)| at).collect()));
+    }
+    // A team's own folder has brought one that does not compile: `check` reports it, and the others work.
+    let (usable, owners): (Vec<&Signature>, Vec<usize>) = all()
+        .filter(|(signature, _)| signature.matches_its_sample().is_ok())
+        .unzip();
+    Ok((Signatures::new(usable)?, owners))
 }
 
 /// The end of a question that is too long: events and errors stand at the end of what is pasted.
@@ -412,6 +421,8 @@ struct Builder {
     exact: HashMap<String, usize>,
     entries: Vec<Indexed>,
     surfaces: HashSet<String>,
+    /// The terms of each surface that was met.
+    known: HashMap<String, Vec<Term>>,
 }
 
 impl Builder {
@@ -425,7 +436,7 @@ impl Builder {
                 .entry(analyzer::plain(wording))
                 .or_insert(self.entries.len());
             for surface in analyzer::surfaces(wording, compounds) {
-                for term in analyzer::terms(&surface.text) {
+                for term in self.terms_of(&surface.text) {
                     if let Term::Own(text) = &term {
                         ids.push(self.id(text));
                     }
@@ -454,7 +465,7 @@ impl Builder {
         }
         for signature in &entry.signatures {
             let masked = paste::masked(&signature.sample);
-            push_terms(&masked, compounds, &mut document.signatures, &mut surfaces);
+            self.push_terms(&masked, compounds, &mut document.signatures, &mut surfaces);
         }
         let mut body = entry.lead_text();
         body.push('\n');
@@ -467,7 +478,7 @@ impl Builder {
             body.push('\n');
             body.push_str(condition.name());
         }
-        push_terms(&body, compounds, &mut document.body, &mut surfaces);
+        self.push_terms(&body, compounds, &mut document.body, &mut surfaces);
         let mut all: Vec<TermId> = document
             .title
             .iter()
@@ -501,16 +512,28 @@ impl Builder {
         self.terms.insert(term.to_owned(), id);
         id
     }
-}
 
-fn push_terms(
-    text: &str,
-    compounds: &Compounds,
-    field: &mut Vec<String>,
-    surfaces: &mut BTreeSet<String>,
-) {
-    for surface in analyzer::surfaces(text, compounds) {
-        field.extend(analyzer::terms(&surface.text).map(|term| term.text().to_owned()));
-        surfaces.insert(surface.text);
+    fn push_terms(
+        &mut self,
+        text: &str,
+        compounds: &Compounds,
+        field: &mut Vec<String>,
+        surfaces: &mut BTreeSet<String>,
+    ) {
+        for surface in analyzer::surfaces(text, compounds) {
+            let terms = self.terms_of(&surface.text);
+            field.extend(terms.into_iter().map(Term::into_text));
+            surfaces.insert(surface.text);
+        }
+    }
+
+    /// The terms of a surface; entries share most of their words, and stemming takes time.
+    fn terms_of(&mut self, surface: &str) -> Vec<Term> {
+        if let Some(terms) = self.known.get(surface) {
+            return terms.clone();
+        }
+        let terms: Vec<Term> = analyzer::terms(surface).collect();
+        self.known.insert(surface.to_owned(), terms.clone());
+        terms
     }
 }

@@ -3,6 +3,7 @@ mod binary;
 mod policy;
 mod process;
 mod reference;
+mod whole;
 
 use std::sync::{Arc, LazyLock};
 

@@ -210,7 +210,7 @@ async fn each_mode_answers_in_its_own_way() {
         r#"{"slack": {"C0NORMAL": {}, "C0MENTION": {"mode": "mention_only"}, "C0PRIVATE": {"mode": "private"},
             "C0INCIDENT": {"mode": "incident"}, "C0MUTED": {"mode": "muted"}}}"#,
     );
-    let mut table = String::new();
+    let mut lines = Vec::new();
     for id in [
         "C0NORMAL",
         "C0MENTION",
@@ -231,10 +231,10 @@ async fn each_mode_answers_in_its_own_way() {
             ("share", share(None)),
         ] {
             let shown = team.does(thread(id, "1"), action).await;
-            table += &format!("{id} {name}: {}\n", seen(&shown));
+            lines.push(format!("{id} {name}: {}", seen(&shown)));
         }
     }
-    insta::assert_snapshot!(table, @r##"
+    insta::assert_snapshot!(lines.join("\n"), @r##"
     C0NORMAL command: pod-crashloopbackoff → the asker, can be shared
     C0NORMAL mention: pod-crashloopbackoff → everyone
     C0NORMAL shortcut: pod-crashloopbackoff → the asker, can be shared
@@ -469,6 +469,23 @@ async fn misses_and_votes_are_kept_without_texts() {
     assert!(!metrics.contains("zzqx"));
 }
 
+#[tokio::test]
+async fn a_text_is_kept_only_where_that_is_set_and_without_its_secrets() {
+    let team = team("{}");
+    let bot = team.bot.keeping_questions();
+    let request = Request {
+        person: Person {
+            id: "U1".to_owned(),
+            groups: Vec::new(),
+        },
+        place: channel("C0"),
+        action: command("zzqx wvut password=hunter2"),
+    };
+    bot.handle(request).await;
+    let question = team.state.misses(1).unwrap()[0].question.clone();
+    assert_eq!(question.as_deref(), Some("zzqx wvut password=[redacted]"));
+}
+
 const SHOP: &str = r#"{"slack": {
     "C0SHOP": {"scope": {"clusters": ["prod"], "namespaces": ["shop", "shop-*"]}},
     "C0FEW": {"scope": {"clusters": ["prod"], "namespaces": ["*"], "users": ["U7"], "usergroups": ["S1"]}}}}"#;
@@ -550,7 +567,7 @@ async fn a_lookup_that_never_ends_is_shown_as_what_it_is() {
 #[tokio::test]
 async fn what_is_outside_the_scope_is_refused_whether_it_exists_or_not() {
     let team = team(SHOP).with_cluster(Some("found"));
-    let mut table = String::new();
+    let mut lines = Vec::new();
     for question in [
         "-n shop",
         "-n shop-eu",
@@ -562,13 +579,13 @@ async fn what_is_outside_the_scope_is_refused_whether_it_exists_or_not() {
         let shown = team
             .does(channel("C0SHOP"), command(&format!("crashloop {question}")))
             .await;
-        table += &format!("{question}: {}\n", seen(&shown));
+        lines.push(format!("{question}: {}", seen(&shown)));
     }
     let status = team
         .does(channel("C0SHOP"), command("status kube-system"))
         .await;
-    table += &format!("status kube-system: {}\n", seen(&status));
-    insta::assert_snapshot!(table, @r##"
+    lines.push(format!("status kube-system: {}", seen(&status)));
+    insta::assert_snapshot!(lines.join("\n"), @r##"
     -n shop: pod-crashloopbackoff (looking) → the asker, can be shared, evidence follows
     -n shop-eu: pod-crashloopbackoff (looking) → the asker, can be shared, evidence follows
     -n kube-system: pod-crashloopbackoff (out of scope) → the asker, can be shared

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use k8sfaq::bot::limits::Limits;
 use k8sfaq::bot::policy::Policy;
 use k8sfaq::bot::request::{Place, PlaceKind, Platform};
 use k8sfaq::config::{self, Config, Sources};
@@ -63,10 +64,14 @@ fn every_setting_stands_in_it() {
     );
     missing_keys(
         "limits",
-        &tree(&k8sfaq::bot::limits::Limits::default()),
+        &tree(&Limits::default()),
         &tree(&written.channels.default.limits),
         &mut missing,
     );
+    let slack = tree(&k8sfaq::slack::Settings::default());
+    missing_keys("slack", &slack, &tree(&written.slack), &mut missing);
+    let discord = tree(&k8sfaq::discord::Settings::default());
+    missing_keys("discord", &discord, &tree(&written.discord), &mut missing);
     // A scope belongs to channels that are named: the default has none on purpose.
     missing.remove("channels.default.scope");
     assert_eq!(missing, BTreeSet::new());
@@ -81,6 +86,12 @@ fn every_default_in_it_is_the_real_one() {
     assert_eq!(written.log, default.log);
     assert_eq!(written.serve, default.serve);
     assert_eq!(written.limits, default.limits);
+    let slack = written.slack.clone().map(|slack| k8sfaq::slack::Settings {
+        test_channel: None,
+        ..slack
+    });
+    assert_eq!(slack, Some(k8sfaq::slack::Settings::default()));
+    assert_eq!(written.discord, Some(k8sfaq::discord::Settings::default()));
     let anywhere = Place {
         platform: Platform::Discord,
         workspace: None,
@@ -94,7 +105,6 @@ fn every_default_in_it_is_the_real_one() {
     };
     let limits = written.channels.default.limits.unwrap();
     assert_eq!(rules(written), rules(default));
-    use k8sfaq::bot::limits::Limits;
     assert_eq!(limits.person_per_minute, Some(Limits::PERSON_PER_MINUTE));
     assert_eq!(limits.channel_per_minute, Some(Limits::CHANNEL_PER_MINUTE));
     assert_eq!(

@@ -1,0 +1,585 @@
+//! The slash command, its autocompletion, the message command, and their registration.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use k8sfaq::bot::policy::{self, Policy};
+use k8sfaq::bot::reply::{Refusal, Reply, Shown};
+use k8sfaq::bot::request::{Action, PlaceKind};
+use k8sfaq::discord::Answers;
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, Notify};
+
+use super::bot::{Running, With, message_of, plain, seen, shipped, written};
+use super::fake::{ALICE, APPLICATION, BOB, BOT, CHANNEL, EMBED_LINKS, Fake, GUILD, THREAD, user};
+
+fn options(question: &str, more: &[Value]) -> Value {
+    let mut options = vec![json!({"name": "question", "type": 3, "value": question})];
+    options.extend_from_slice(more);
+    json!(options)
+}
+
+/// A bot that waits for a sign before it answers.
+fn slow() -> (Answers, Arc<Notify>) {
+    let sign = Arc::new(Notify::new());
+    let mut answers = Answers::from(shipped());
+    let (handle, waiting) = (Arc::clone(&answers.handle), Arc::clone(&sign));
+    answers.handle = Arc::new(move |request| {
+        let (handle, waiting) = (Arc::clone(&handle), Arc::clone(&waiting));
+        async move {
+            waiting.notified().await;
+            handle(request).await
+        }
+        .boxed()
+    });
+    (answers, sign)
+}
+
+/// A bot that says one thing only, and keeps what it was asked.
+fn saying(
+    shown: impl Fn() -> Shown + Send + Sync + 'static,
+) -> (Answers, Arc<Mutex<Vec<k8sfaq::bot::request::Request>>>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let mut answers = Answers::from(shipped());
+    let (kept, shown) = (Arc::clone(&asked), Arc::new(shown));
+    answers.handle = Arc::new(move |request| {
+        let (kept, shown) = (Arc::clone(&kept), Arc::clone(&shown));
+        async move {
+            kept.lock().await.push(request);
+            shown()
+        }
+        .boxed()
+    });
+    (answers, asked)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slash_command_is_answered_with_one_embed_whose_title_links_to_its_source() {
+    let bot = Running::start().await;
+    let answer = bot.slash("how do I port-forward to a pod").await;
+    assert_eq!(answer.acknowledged.expect("acknowledged").0, 4);
+    assert!(!answer.is_private);
+    let message = answer.message.as_ref().expect("a message");
+    assert_eq!(message["embeds"].as_array().map(Vec::len), Some(1));
+    insta::assert_snapshot!(seen(message), @r#"
+        # How do I reach a pod or Service from my laptop with kubectl port-forward, and why does it break? → https://kubernetes.io/docs/tasks/access-application-cluster/port-forward-access-application-cluster/
+        Run `kubectl port-forward svc/<service> <local-port>:<port> -n <namespace>` and open `localhost:<local-port>`. It is a tunnel to one single pod, also for a Service: it ends when that pod ends. TCP only, and for debugging only.
+
+        ### Do it
+        ```sh
+        kubectl port-forward svc/<service> <local-port>:<port> -n <namespace>      # the Service's port
+        kubectl port-forward deployment/<deployment> <local-port>:<port> -n <namespace>   # the container's port
+        kubectl port-forward pod/<pod> :<port> -n <namespace>                      # any free local port
+        ```
+
+        The left number is yours, the right one the cluster's. It ends inside the pod at `localhost`, so it reaches programs that listen on 127.0.0.1 only, and passes by Services and usually NetworkPolicies. It proves that the *application* works, not that the Service does.
+
+        ### Check
+        - Does the Service have a ready pod, and on which port?
+        ```sh
+        kubectl get endpointslices -n <namespace> -l kubernetes.io/service-name=<service>
+        ```
+        - Are you allowed to?
+        ```sh
+        kubectl auth can-i create pods/portforward -n <namespace>
+        ```
+
+        ### Fix
+        - **"lost connection to pod"**: the pod was replaced or the connection cut. Start it again; for long sessions in a loop:
+        ```sh
+        while true; do kubectl port-forward svc/<service> <local-port>:<port> -n <namespace>; sleep 1; done
+        ```
+        - **"Connection refused" in its output**: nothing listens on that port in the pod. Compare with what the application really opens; a `containerPort` opens nothing.
+        - **"address already in use"**: something on your machine has the port, perhaps an old port-forward. Take another, and note that ports below 1024 need root.
+        - **"pod is not running"**: Pending or crashed. Describe the pod.
+        - **"does not have a service port"**: with `svc/` the right number is the Service's `port`, not its `targetPort`.
+        - **It ends when idle**: a load balancer or proxy before the API server closes quiet connections.
+        - **The page redirects or shows 404**: the application wants its own host name. Send it:
+        ```sh
+        curl -H 'Host: <host>' http://localhost:<local-port>/
+        ```
+        - **Others shall use it too**: `--address 0.0.0.0`. **Everybody who reaches your machine then reaches the pod**; an Ingress or a load balancer is better.
+        - **UDP**: not possible.
+
+        ### Versions
+        - kubectl tunnels it through WebSockets since 1.31 and falls back to SPDY.
+
+        -# Sources: [Use port forwarding to access applications in a cluster](https://kubernetes.io/docs/tasks/access-application-cluster/port-forward-access-application-cluster/), [kubectl port-forward](https://kubernetes.io/docs/reference/kubectl/generated/kubectl_port-forward/)
+        _port-forward · 94 % sure_
+        [👍 | k1:up:port-forward] [👎 | k1:down:port-forward] [🗑️ | k1:del:400000000000000001] [Read more | https://kubernetes.io/docs/tasks/access-application-cluster/port-forward-access-application-cluster/]
+        [Not this? Other matches and related entries ▾ service-type-loadbalancer, service-expose-outside, aws-lb-http-listener, ingress-502-503-504, service-no-endpoints, pod-connection-refused-or-timeout, exec-into-pod, rbac-forbidden]
+        "#);
+    bot.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_with_several_answers_offers_them_to_the_asker_alone() {
+    let bot = Running::start().await;
+    let answer = bot.slash("certificate").await;
+    assert!(answer.is_private);
+    insta::assert_snapshot!(seen(answer.message.as_ref().expect("a message")), @r#"
+        Which of these do you mean?
+        1. What do x509 and TLS certificate errors mean, and why is my cert-manager certificate not ready?
+        2. The cluster's own certificates have expired (x509). How do I renew them?
+        3. Why does my Ingress serve the wrong or a self-signed ("fake") certificate?
+        4. How do I put a TLS certificate (ACM) on an AWS load balancer?
+        5. Requests fail with "failed calling webhook" or "admission webhook denied the request". What now?
+        [Choose one ▾ x509-certificate-errors, cluster-certificate-expired, ingress-tls-certificate, aws-lb-tls-certificate, webhook-failed-calling]
+        "#);
+    bot.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_without_an_answer_is_told_so_to_the_asker_alone() {
+    let bot = Running::start().await;
+    let answer = bot.slash("best pizza in town with pineapple").await;
+    assert!(answer.is_private);
+    insta::assert_snapshot!(seen(answer.message.as_ref().expect("a message")), @r"
+        I have no answer to that in my FAQ. The exact error line, or the word in the STATUS column, finds most; `topics` lists what there is.
+        The nearest that I have:
+        1. How do I scale a Deployment up, down or to zero, and what sets it back?
+        2. What happens to running pods when the control plane or a worker node fails?
+        3. A node is NotReady. What do I check?
+        [Show one of the nearest ▾ scale-deployment, control-plane-or-node-failure, node-notready]
+        ");
+    bot.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn help_and_topics_are_for_the_asker_alone() {
+    let bot = Running::start().await;
+    let help = bot.slash("help").await;
+    assert!(help.is_private);
+    insta::assert_snapshot!(seen(help.message.as_ref().expect("a message")), @r"
+        I answer Kubernetes questions out of 128 entries that people wrote and checked. Ask in your own words, or paste the error line: with `/k8sfaq`, by mentioning me, in a direct message, or with “Answer from FAQ” in a message's menu.
+        Try one of these:
+        - `crashloop`
+        - `why is my pod pending?`
+        - `exit code 137`
+        A few words are commands:
+        - `help`: this help
+        - `topics`: the topics, and how many entries each has
+        - `topics TOPIC`: the entries of a topic
+        - `show ID`: an entry by its id
+        - `status [NAMESPACE]`: what is wrong in the cluster now
+        ");
+    let topic = bot.slash("topics security").await;
+    assert!(topic.is_private);
+    insta::assert_snapshot!(seen(topic.message.as_ref().expect("a message")), @r#"
+        # Entries on security
+        - Can I isolate namespaces (teams, tenants) from each other? `namespace-isolation`
+        - How does code in a pod call the Kubernetes API? `pod-call-kubernetes-api`
+        - My pod "violates PodSecurity". Why is it rejected, and how do I make it pass? `pod-security-violation`
+        - How do I fix "Forbidden: User ... cannot list resource", a missing RBAC permission? `rbac-forbidden`
+        - How do I read or write a Secret (base64, stringData, newline), and is it encrypted? `secret-base64`
+        - What do x509 and TLS certificate errors mean, and why is my cert-manager certificate not ready? `x509-certificate-errors`
+
+        `show ID` shows one.
+        [Show an entry ▾ namespace-isolation, pod-call-kubernetes-api, pod-security-violation, rbac-forbidden, secret-base64, x509-certificate-errors]
+        "#);
+    bot.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn private_answers_the_asker_alone_on_both_paths() {
+    let bot = Running::start().await;
+    let private = [json!({"name": "private", "type": 5, "value": true})];
+    let answer = bot
+        .slash_with(options("crashloop", &private), json!({}))
+        .await;
+    assert!(answer.is_private);
+    let text = seen(answer.message.as_ref().expect("a message"));
+    assert!(
+        text.contains("[Share | k1:share:pod-crashloopbackoff]"),
+        "{text}"
+    );
+    bot.ends().await;
+
+    let (answers, sign) = slow();
+    let bot = Running::start_with(answers).await;
+    let deferred = bot
+        .slash_with(options("crashloop", &private), json!({}))
+        .await;
+    assert_eq!(deferred.acknowledged.expect("acknowledged").0, 5);
+    assert!(deferred.is_private);
+    sign.notify_one();
+    bot.fake
+        .until("the answer follows", |state| {
+            state
+                .interactions
+                .values()
+                .find_map(|call| call.message.clone())
+        })
+        .await;
+    bot.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_answer_is_deferred_in_time_and_edited_in_later() {
+    let (answers, sign) = slow();
+    let bot = Running::start_with(answers).await;
+    let deferred = bot.slash("crashloop").await;
+    let (kind, after) = deferred.acknowledged.expect("acknowledged");
+    assert_eq!(kind, 5);
+    assert!(after < Duration::from_secs(3), "{after:?}");
+    sign.notify_one();
+    let message = bot
+        .fake
+        .until("the answer follows", |state| {
+            state
+                .interactions
+                .values()
+                .find_map(|call| call.message.clone())
+        })
+        .await;
+    assert!(seen(&message).contains("CrashLoopBackOff"));
+    assert_eq!(
+        bot.metric("k8sfaq_events_total{adapter=\"discord\",type=\"deferred\"}"),
+        Some(1)
+    );
+    bot.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_turns_out_private_after_a_public_deferral_goes_to_the_asker_alone() {
+    let (answers, sign) = slow();
+    let bot = Running::start_with(answers).await;
+    let deferred = bot.slash("best pizza in town").await;
+    assert!(!deferred.is_private);
+    sign.notify_one();
+    let whispered = bot
+        .fake
+        .until("a follow-up", |state| {
+            let call = state.interactions.values().find(|call| call.is_deleted)?;
+            call.follow_ups.first().cloned()
+        })
+        .await;
+    assert_eq!(whispered["flags"], 64);
+    bot.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_is_named_and_is_the_only_one_who_is_pinged() {
+    let bot = Running::start().await;
+    let target = [json!({"name": "target", "type": 6, "value": BOB.to_string()})];
+    let answer = bot
+        .slash_with(options("crashloop", &target), json!({}))
+        .await;
+    let message = answer.message.expect("a message");
+    assert_eq!(message["content"], format!("For <@{BOB}>:"));
+    assert_eq!(
+        message["allowed_mentions"],
+        json!({"parse": [], "replied_user": false, "users": [BOB.to_string()]})
+    );
+    let nothing = bot
+        .slash_with(options("best pizza in town", &target), json!({}))
+        .await;
+    let message = nothing.message.expect("a message");
+    assert_eq!(
+        message["allowed_mentions"],
+        json!({"parse": [], "replied_user": false})
+    );
+    bot.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn typing_offers_popular_entries_then_those_that_fit() {
+    let bot = Running::start().await;
+    let offered = bot.types("").await;
+    assert_eq!(offered.len(), 25);
+    assert_eq!(offered[0].1, "pod-crashloopbackoff");
+    let offered = bot.types("imagepull").await;
+    assert_eq!(offered[0].1, "image-pull-backoff");
+    let offered = bot.types("pvc").await;
+    assert!(
+        offered.iter().any(|(_, id)| id == "pvc-pending"),
+        "{offered:?}"
+    );
+    assert!(bot.types("zzzz qqqq").await.len() <= 25);
+    bot.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_people_who_type_at_once_are_all_answered_within_a_second() {
+    let bot = Running::start().await;
+    let begun = Instant::now();
+    let typed = [
+        "c",
+        "cr",
+        "pod p",
+        "why does",
+        "image",
+        "oom",
+        "dns not resol",
+        "how do I",
+        "node",
+        "pvc pen",
+    ];
+    let all = (0..50).map(|at| bot.types(typed[at % typed.len()]));
+    for offered in futures_util::future::join_all(all).await {
+        assert!(!offered.is_empty());
+    }
+    let took = begun.elapsed();
+    // An unoptimised build takes several times as long as a released one.
+    assert!(
+        took < Duration::from_secs(if cfg!(debug_assertions) { 3 } else { 1 }),
+        "{took:?}"
+    );
+    bot.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_picked_choice_shows_its_entry_and_an_unknown_id_is_named() {
+    let bot = Running::start().await;
+    let picked = bot.slash("pvc-pending").await;
+    let text = seen(picked.message.as_ref().expect("a message"));
+    assert!(text.contains("_pvc-pending_"), "{text}");
+    assert!(!picked.is_private);
+    let unknown = bot.slash("no-such-entry-zzz").await;
+    let text = seen(unknown.message.as_ref().expect("a message"));
+    assert!(
+        text.starts_with("The FAQ has no entry `no-such-entry-zzz`."),
+        "{text}"
+    );
+    assert!(unknown.is_private);
+    let searched = bot.slash("crash-loop-back-off").await;
+    let text = seen(searched.message.as_ref().expect("a message"));
+    assert!(text.contains("pod-crashloopbackoff"), "{text}");
+    bot.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_message_command_answers_about_that_message_to_the_asker_alone() {
+    let bot = Running::start().await;
+    let about = message_of(
+        BOB,
+        "Back-off restarting failed container app in pod web-5d9c7",
+    );
+    let answer = bot.asks_about(about).await;
+    assert!(answer.is_private);
+    let text = seen(answer.message.as_ref().expect("a message"));
+    let link = format!("About https://discord.com/channels/{GUILD}/{CHANNEL}/700000000000000001");
+    assert!(text.starts_with(&link), "{text}");
+    assert!(text.contains("pod-crashloopbackoff"), "{text}");
+    bot.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_without_text_or_of_a_bot_is_told_to_be_so() {
+    let bot = Running::start().await;
+    let mut v2 = message_of(BOB, "");
+    v2["components"] =
+        json!([{"type": 17, "components": [{"type": 10, "content": "CrashLoopBackOff"}]}]);
+    v2["flags"] = json!(1 << 15);
+    for message in [message_of(BOB, ""), v2] {
+        let answer = bot.asks_about(message).await;
+        assert!(answer.is_private);
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(seen(answer.message.as_ref().expect("a message")), @r"There is no text in that message that I could read. Copy the error line and ask with `/k8sfaq`.");
+        }
+    }
+    let answer = bot.asks_about(message_of(BOT, "an answer of mine")).await;
+    assert!(answer.is_private);
+    insta::assert_snapshot!(seen(answer.message.as_ref().expect("a message")), @r"That message is a bot's, and I answer people only. Copy the error line and ask with `/k8sfaq`.");
+    bot.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_of_a_webhook_is_read_with_its_embeds() {
+    let bot = Running::start().await;
+    let mut alert = message_of(BOB, "");
+    alert["author"]["bot"] = json!(true);
+    alert["webhook_id"] = json!(BOB.to_string());
+    alert["embeds"] = json!([{"type": "rich", "title": "Alert", "description": "Back-off restarting failed container app"}]);
+    let answer = bot.asks_about(alert).await;
+    let text = seen(answer.message.as_ref().expect("a message"));
+    assert!(text.contains("pod-crashloopbackoff"), "{text}");
+    bot.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_bot_is_told_where_it_is_asked() {
+    let (answers, asked) = saying(|| Shown::private(Reply::Thanks));
+    let bot = Running::start_with(answers).await;
+    let question = || options("crashloop", &[]);
+    let thread = json!({"channel_id": THREAD.to_string(),
+        "channel": {"id": THREAD.to_string(), "type": 11, "parent_id": CHANNEL.to_string()}});
+    let direct = json!({"guild_id": null, "member": null, "user": user(ALICE), "context": 1,
+        "authorizing_integration_owners": {"0": "0"}});
+    let among_people = json!({"guild_id": null, "member": null, "user": user(ALICE), "context": 2,
+        "authorizing_integration_owners": {"1": ALICE.to_string()}});
+    let elsewhere = json!({"authorizing_integration_owners": {"1": ALICE.to_string()}});
+    for more in [json!({}), thread, direct, among_people, elsewhere] {
+        bot.slash_with(question(), more).await;
+    }
+    let asked: Vec<_> = asked
+        .lock()
+        .await
+        .iter()
+        .map(|request| (request.place.kind, request.place.thread.is_some()))
+        .collect();
+    assert_eq!(
+        asked,
+        [
+            (PlaceKind::Channel, false),
+            (PlaceKind::Channel, true),
+            (PlaceKind::Direct, false),
+            (PlaceKind::Foreign, false),
+            (PlaceKind::Foreign, false),
+        ]
+    );
+    bot.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_private_channel_and_one_of_mentions_only_keep_the_answer_to_the_asker() {
+    for mode in ["private", "mention_only"] {
+        let channels: policy::Settings = serde_json::from_value(json!({
+            "discord": {CHANNEL.to_string(): {"mode": mode}}
+        }))
+        .expect("settings");
+        let policy = Policy::new(channels, policy::People::default());
+        let bot = Running::start_with(Arc::new(plain().with_policy(policy))).await;
+        let answer = bot.slash("crashloop").await;
+        assert!(answer.is_private, "{mode}");
+        bot.ends().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entry_shown_a_moment_ago_is_not_shown_again_in_its_channel() {
+    let bot = Running::start().await;
+    let first = bot.slash("crashloop").await;
+    assert!(!first.is_private);
+    let second = bot.slash("crashloop").await;
+    assert!(second.is_private);
+    let text = seen(second.message.as_ref().expect("a message"));
+    assert!(
+        text.starts_with("I showed that entry here a moment ago"),
+        "{text}"
+    );
+    // To a mention there is no private answer: silence.
+    bot.ignores(written(bot.fake.id(), &format!("<@{BOT}> crashloop")))
+        .await;
+    bot.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bot_that_breaks_apologises_and_goes_on() {
+    let mut answers = Answers::from(shipped());
+    let handle = Arc::clone(&answers.handle);
+    answers.handle = Arc::new(move |request| {
+        if matches!(&request.action, Action::OpenCommand { text } if text == "panic") {
+            return async { panic!("the bot breaks") }.boxed();
+        }
+        handle(request)
+    });
+    let bot = Running::start_with(answers).await;
+    let broken = bot.slash("panic").await;
+    assert!(broken.is_private);
+    let text = seen(broken.message.as_ref().expect("a message"));
+    assert!(text.starts_with("Sorry, something of mine broke"), "{text}");
+    assert_eq!(bot.metric("k8sfaq_panics_total"), Some(1));
+    assert!(!bot.slash("crashloop").await.is_private);
+    bot.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_is_told_to_the_asker_alone() {
+    let (answers, _) = saying(|| Shown::private(Reply::Refused(Refusal::TooMany { seconds: 7 })));
+    let bot = Running::start_with(answers).await;
+    let refused = bot.slash("crashloop").await;
+    assert!(refused.is_private);
+    insta::assert_snapshot!(seen(refused.message.as_ref().expect("a message")), @r"That is a lot of questions at once. Please ask again in 7 s.");
+    bot.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_embed_links_an_answer_is_text() {
+    let bot = Running::start().await;
+    let without = (274_877_991_936 & !EMBED_LINKS).to_string();
+    let answer = bot
+        .slash_with(
+            options("crashloop", &[]),
+            json!({"app_permissions": without}),
+        )
+        .await;
+    let message = answer.message.expect("a message");
+    assert!(message["embeds"].is_null());
+    let content = message["content"].as_str().expect("a text");
+    assert!(content.starts_with("**What does CrashLoop"), "{content}");
+    bot.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_are_registered_once_and_only_where_they_differ() {
+    let bot = Running::start().await;
+    let puts = |bot: &Running| {
+        bot.fake.with(|state| {
+            state
+                .requests
+                .iter()
+                .filter(|sent| sent.method == "PUT")
+                .count()
+        })
+    };
+    assert_eq!(puts(&bot), 1);
+    let names: Vec<Value> = bot.fake.with(|state| {
+        state
+            .commands
+            .iter()
+            .map(|command| command["name"].clone())
+            .collect()
+    });
+    assert_eq!(names, ["k8sfaq", "Answer from FAQ"]);
+    bot.fake.frame(json!({"op": 7, "d": null}));
+    bot.fake
+        .until("a resume", |state| {
+            state
+                .logins
+                .iter()
+                .any(|login| login.is_resume)
+                .then_some(())
+        })
+        .await;
+    bot.slash("crashloop").await;
+    assert_eq!(puts(&bot), 1);
+    let fake = bot.fake.clone();
+    bot.ends().await;
+
+    // The next start finds them there, with all that Discord adds.
+    let again = With::fake(&fake, shipped()).launch(&fake);
+    fake.until("the second login's commands are compared", |state| {
+        let gets = state
+            .requests
+            .iter()
+            .filter(|sent| sent.method == "GET" && sent.path.ends_with("/commands"));
+        (gets.count() == 2).then_some(())
+    })
+    .await;
+    again.slash("crashloop").await;
+    assert_eq!(puts(&again), 1);
+    again.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stale_commands_are_replaced() {
+    let fake = Fake::start().await;
+    fake.with(|state| {
+        state.commands = vec![json!({"id": "1", "name": "tag", "type": 1, "description": "old"})]
+    });
+    let bot = With::fake(&fake, shipped()).launch(&fake);
+    fake.until("the commands are replaced", |state| {
+        (state.commands.len() == 2).then_some(())
+    })
+    .await;
+    let path = format!("/api/v10/applications/{APPLICATION}/commands");
+    assert!(fake.with(|state| {
+        state
+            .requests
+            .iter()
+            .any(|sent| sent.method == "PUT" && sent.path == path)
+    }));
+    bot.ends().await;
+}

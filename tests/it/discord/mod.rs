@@ -1,0 +1,10 @@
+//! The Discord adapter against a Discord on loopback.
+
+mod bot;
+mod commands;
+mod components;
+pub mod fake;
+mod gateway;
+mod limits;
+mod mentions;
+mod rest;
