@@ -53,9 +53,12 @@ async fn each_cause_of_the_schedulers_sentence_is_a_condition_with_its_nodes() {
     critical UnschedulableCpu of Pod/cpu 1/1: Not enough unrequested CPU on 5 of 5 nodes (Insufficient cpu): cpu waits for a node
     critical UnschedulableTooManyPods of Pod/full 1/1: The maximum number of pods is reached on 5 of 5 nodes (Too many pods): full waits for a node
     critical UnschedulableResource of Pod/gpu 1/1: Insufficient nvidia.com/gpu on 5 of 5 nodes: gpu waits for a node
+    critical Unschedulable of Pod/in-use 1/1: Node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode, node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod on 5 of 5 nodes: in-use waits for a node
+    critical UnschedulableUnboundClaim of Pod/lost-volume 1/1: A volume claim of the pod is not bound or does not exist (node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)): lost-volume waits for a node
     critical UnschedulableMemory of Pod/memory 1/1: Not enough unrequested memory on 4 of 5 nodes (Insufficient memory): memory waits for a node
     critical UnschedulableUnboundClaim of Pod/no-claim 1/1: A volume claim of the pod is not bound or does not exist (persistentvolumeclaim "data" not found): no-claim waits for a node
     critical Unschedulable of Pod/no-nodes 1/1: No nodes available to schedule pods: no-nodes waits for a node
+    critical UnschedulableResource of Pod/no-storage 1/1: Node(s) did not have enough free storage on 5 of 5 nodes: no-storage waits for a node
     critical UnschedulableHostPort of Pod/port 1/1: The host port is taken on 5 of 5 nodes (node(s) didn't have free ports for the requested pod ports): port waits for a node
     critical UnschedulableNodeAffinity of Pod/selector 1/1: The pod's node selector or node affinity does not match on 5 of 5 nodes (node(s) didn't match Pod's node affinity/selector): selector waits for a node
     critical UnschedulablePodAffinity of Pod/spread 1/1: The pod's affinity, anti-affinity or topology spread rules out the nodes on 5 of 5 nodes (node(s) didn't match pod topology spread constraints): spread waits for a node

@@ -65,7 +65,7 @@ async fn a_pending_claim_says_whether_its_class_its_provisioner_or_its_pod_is_mi
         ebs.csi.aws.com PersistentVolumeClaim/bound-at-last ProvisioningFailed x1 30m failed to provision volume with StorageClass \"NS-gp3\": rpc error: code = DeadlineExceeded desc = context deadline exceeded
     ").await;
     insta::assert_snapshot!(scene.report().await, @r#"
-    critical PvcProvisioningFailed of PersistentVolumeClaim/fails 1/?: The provisioner fails (failed to provision volume with StorageClass "NS-gp3": rpc error: code = Internal desc = Could not create volume: UnauthorizedOperation: You are not authorized to perform thi…): claim fails stays pending
+    critical PvcProvisioningFailed of PersistentVolumeClaim/fails 1/?: The provisioner fails (failed to provision volume with StorageClass "NS-gp3": rpc error: code = Internal desc = UnauthorizedOperation: You are not authorized): claim fails stays pending
     critical PvcNoStorageClass of PersistentVolumeClaim/no-such-class 1/?: Storage class NS-fast does not exist: claim no-such-class stays pending
     critical UnschedulableUnboundClaim of Pod/db 1/1: A volume claim of the pod is not bound or does not exist (pod has unbound immediate PersistentVolumeClaims): db waits for a node <- PvcProvisioningFailed of PersistentVolumeClaim/fails
     info PvcWaitsForFirstConsumer of PersistentVolumeClaim/waits 1/?: Waits for the first pod that uses it, as its class says: claim waits is bound once such a pod is scheduled
