@@ -59,10 +59,10 @@ fn needs_a_reason(pod: &PodCase<'_>) -> bool {
 }
 
 /// The pods whose creation no event explains: only the usual ones, which are left out of the lists, may tell.
-pub(crate) fn unexplained<'v>(
-    view: &'v crate::cluster::view::View,
+pub(crate) fn unexplained(
+    view: &crate::cluster::view::View,
     now: jiff::Timestamp,
-) -> Vec<&'v k8s_openapi::api::core::v1::Pod> {
+) -> Vec<&k8s_openapi::api::core::v1::Pod> {
     let case = super::Case {
         view,
         events: super::event::EventIndex::new(&view.events),

@@ -12,6 +12,10 @@ fn ingress(name: &str, class: &str, backend: &str) -> String {
 }
 
 #[tokio::test]
+#[allow(
+    clippy::too_many_lines,
+    reason = "a table of scenes, and what is said of them"
+)]
 async fn an_ingress_says_whether_its_class_its_service_or_its_port_is_missing() {
     let mut scene = Scene::new("ingress").await.with_cluster();
     scene

@@ -153,7 +153,7 @@ impl Scene {
                 .look(&cluster, What::Conditions(vec![finding.condition]))
                 .await;
             assert_has(&alone, finding, "asked for its condition");
-            if let Some(target) = self.target(finding) {
+            if let Some(target) = target(finding) {
                 let about = self.look(&cluster, What::Object(target)).await;
                 assert_has(&about, finding, "asked for its owner");
             }
@@ -267,18 +267,6 @@ impl Scene {
         event
     }
 
-    /// The owner of a finding as it is asked for; none for kinds that cannot be.
-    fn target(&self, finding: &Finding) -> Option<Target> {
-        Some(Target {
-            kind: Some(finding.owner.kind.parse().ok()?),
-            namespace: finding
-                .namespace
-                .as_ref()
-                .map(|namespace| namespace.parse().unwrap()),
-            name: finding.owner.name.parse().unwrap(),
-        })
-    }
-
     /// An object that was written, or one that is gone by now and was only ever told of.
     fn object(&self, reference: &str) -> DynamicObject {
         if let Some(object) = self.objects.get(reference) {
@@ -318,6 +306,18 @@ impl Scene {
         let text = lines.join("\n").replace(self.name(), NAME);
         AGE.replace_all(&text, "$1 …").into_owned()
     }
+}
+
+/// The owner of a finding as it is asked for; none for kinds that cannot be.
+fn target(finding: &Finding) -> Option<Target> {
+    Some(Target {
+        kind: Some(finding.owner.kind.parse().ok()?),
+        namespace: finding
+            .namespace
+            .as_ref()
+            .map(|namespace| namespace.parse().unwrap()),
+        name: finding.owner.name.parse().unwrap(),
+    })
 }
 
 fn line(finding: &Finding) -> String {

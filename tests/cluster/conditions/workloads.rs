@@ -445,6 +445,10 @@ fn says(type_: &str, status: &str, reason: &str, message: &str) -> String {
 }
 
 #[tokio::test]
+#[allow(
+    clippy::too_many_lines,
+    reason = "a table of scenes, and what is said of them"
+)]
 async fn an_autoscaler_that_cannot_scale_is_told_from_one_at_its_maximum() {
     let mut scene = Scene::new("hpa").await;
     let able = says(
