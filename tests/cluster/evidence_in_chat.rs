@@ -19,7 +19,8 @@ use crate::server::Server;
 
 /// A bot whose channel C1 may look at these namespaces.
 fn bot(namespaces: &[&str]) -> Bot {
-    let cluster = json!({"here": {"kubeconfig": Server::get().kubeconfig(), "deadline_ms": 30_000}});
+    let cluster =
+        json!({"here": {"kubeconfig": Server::get().kubeconfig(), "deadline_ms": 30_000}});
     let clusters: BTreeMap<String, k8sfaq::cluster::Settings> =
         serde_json::from_value(cluster).unwrap();
     let scope = json!({"clusters": ["here"], "namespaces": namespaces});
@@ -99,7 +100,10 @@ async fn an_object_that_a_question_names_is_answered_by_the_entry_of_its_worst_f
 
 #[tokio::test]
 async fn a_pattern_of_namespaces_holds_what_it_names_and_nothing_beside() {
-    let (inside, outside) = (Namespace::create("chat-in").await, Namespace::create("chat-out").await);
+    let (inside, outside) = (
+        Namespace::create("chat-in").await,
+        Namespace::create("chat-out").await,
+    );
     inside.apply(CHECKOUT).await;
     outside.apply(CHECKOUT).await;
     let said = status(ask(&bot(&["chat-in*"]), "C1", "status").await);
@@ -113,12 +117,10 @@ async fn nobody_can_ask_outside_the_scope_and_whether_it_exists_is_not_said() {
     outside.apply(CHECKOUT).await;
     let bot = bot(&["chat-none"]);
     let there = format!("pod {}/checkout-7899d5c6b8-x2x9z crashloop", outside.name);
-    let (_, steps, evidence) = answer(ask(&bot, "C1", &there).await);
+    let said = status(ask(&bot, "C1", &there).await);
     let nowhere = "pod chat-nowhere/checkout-7899d5c6b8-x2x9z crashloop";
-    let (_, _, of_nothing) = answer(ask(&bot, "C1", nowhere).await);
-    assert_eq!(evidence, of_nothing);
-    assert!(evidence.contains("outside what I may look at"), "{evidence}");
-    assert!(!steps.contains("x2x9z"), "{steps}");
+    assert_eq!(said, status(ask(&bot, "C1", nowhere).await));
+    assert!(said.contains("outside what I may look at"), "{said}");
 }
 
 #[tokio::test]
