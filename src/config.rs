@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use config::{File, FileFormat, Source, ValueKind};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -639,7 +639,7 @@ pub struct Secrets {
     /// Slack's.
     pub slack: Option<slack::Secrets>,
     /// Discord's.
-    pub discord: Option<discord::Token>,
+    pub discord: Option<SecretString>,
 }
 
 /// Reads the secrets that the configured adapters need.
@@ -679,8 +679,7 @@ pub fn secrets(config: &Config, environment: &[(String, String)]) -> Result<Secr
         });
     }
     if config.discord.is_some() {
-        let token = read(DISCORD_TOKEN, Need::By("[discord]"));
-        secrets.discord = token.map(|token| discord::Token::new(token.expose_secret()));
+        secrets.discord = read(DISCORD_TOKEN, Need::By("[discord]"));
     }
     if problems.is_empty() {
         Ok(secrets)

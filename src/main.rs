@@ -343,7 +343,7 @@ async fn on_platforms(config: &Config, secrets: &Secrets) -> Vec<Check> {
     }
     if let (Some(settings), Some(token)) = (&config.discord, &secrets.discord) {
         let watches = config.policy().watches(Platform::Discord);
-        checks.extend(discord::checks::checks(settings, token, watches).await);
+        checks.extend(discord::checks(settings, token, watches).await);
     }
     if checks.is_empty() {
         checks.push(Check::warning(
@@ -387,7 +387,7 @@ fn print_manifest(platform: &Manifest) -> cli::Result {
             application,
         } => {
             let watches = settings.load()?.config.policy().watches(Platform::Discord);
-            cli::print_text(&discord::manifest::manifest(*application, watches))
+            cli::print_text(&discord::manifest(*application, watches))
         }
     }
 }

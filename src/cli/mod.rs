@@ -203,7 +203,10 @@ fn complain(message: &dyn fmt::Display) {
 }
 
 /// Writes to standard output, without colours where it is no terminal or the user wants none.
-fn print(text: &str) -> Result {
+///
+/// # Errors
+/// Standard output cannot be written to.
+pub fn print(text: &str) -> Result {
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())

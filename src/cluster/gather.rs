@@ -26,6 +26,10 @@ const MAX_PODS: usize = 250;
 const MAX_SERVICES: usize = 60;
 const MAX_BACKING: u32 = 50;
 
+/// Most pods whose usual events are read, and most events of each: those of a pod's creation are a handful.
+const MAX_UNEXPLAINED: usize = 20;
+const MAX_USUAL_EVENTS: u32 = 20;
+
 /// Most owners that are read by name.
 const MAX_OWNERS: usize = 60;
 
@@ -90,6 +94,7 @@ pub(super) async fn gather(reader: &Reader, order: &Order<'_>, deadline: Instant
     gathering.done.namespaces = namespaces;
     let rows = gathering.first_round(order).await;
     gathering.sick_pods(order, &rows).await;
+    gathering.usual_events(order).await;
     gathering.owners(order).await;
     gathering.empty_namespaces(order, &rows).await;
     gathering.done
@@ -354,6 +359,31 @@ impl Gathering<'_> {
         self.done.view.pods = Listing::new(pods, Coverage::default());
     }
 
+    /// The usual events of pods whose creation takes long while nothing unusual is said: an image may still be being pulled.
+    async fn usual_events(&mut self, order: &Order<'_>) {
+        if !order.resources.contains(&Resource::Events) {
+            return;
+        }
+        let reads: Vec<Read> = detect::unexplained_creations(&self.done.view, Timestamp::now())
+            .into_iter()
+            .take(MAX_UNEXPLAINED)
+            .filter_map(|pod| {
+                let name = pod.metadata.name.as_deref()?;
+                Some(Read {
+                    resource: Resource::Events,
+                    namespace: pod.metadata.namespace.clone(),
+                    ask: Ask::Filtered {
+                        fields: format!("involvedObject.kind=Pod,involvedObject.name={name}"),
+                        limit: MAX_USUAL_EVENTS,
+                    },
+                })
+            })
+            .collect();
+        for (read, answer) in self.all(reads).await {
+            self.keep(&read, &answer);
+        }
+    }
+
     /// Who owns the sick pods, where no list has told, and the `ReplicaSet`s of their Deployments.
     async fn owners(&mut self, order: &Order<'_>) {
         let wanted: BTreeSet<Read> = self
@@ -386,6 +416,7 @@ impl Gathering<'_> {
                 }
             }
         }
+        reads.extend(pod_owner::refused_sets(&self.done.view, MAX_OWNERS));
         for (read, answer) in self.all(reads).await {
             self.keep_owner(&read, &answer);
         }

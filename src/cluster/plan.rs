@@ -77,7 +77,6 @@ fn of(condition: Condition) -> &'static [Resource] {
         | Condition::UnschedulableTooManyPods
         | Condition::UnschedulableHostPort
         | Condition::SchedulingGated
-        | Condition::Preempted
         | Condition::PodSandboxFailed
         | Condition::PodIpExhausted
         | Condition::ContainerCreatingStuck
@@ -92,6 +91,15 @@ fn of(condition: Condition) -> &'static [Resource] {
         Condition::UnschedulableCordoned
         | Condition::PodStuckTerminating
         | Condition::PodNodeLost => &[R::Pods, R::Events, R::Nodes],
+        // Of pods that are gone only their names tell whose they were.
+        Condition::Preempted => &[
+            R::Pods,
+            R::Events,
+            R::Deployments,
+            R::StatefulSets,
+            R::DaemonSets,
+            R::Jobs,
+        ],
         Condition::RolloutStuck | Condition::CoreDnsUnhealthy => {
             &[R::Deployments, R::Pods, R::Events]
         }

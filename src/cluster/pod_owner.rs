@@ -58,6 +58,31 @@ pub(super) fn owner_read(pod: &Pod, listed: &BTreeSet<Resource>) -> Option<Read>
     })
 }
 
+/// The `ReplicaSet`s that may not create their pods and belong to none of the Deployments that were listed: only events tell of them.
+pub(super) fn refused_sets(view: &View, most: usize) -> Vec<Read> {
+    let reads: BTreeSet<Read> = view
+        .events
+        .iter()
+        .filter(|event| event.reason.as_deref() == Some("FailedCreate"))
+        .filter_map(|event| {
+            let about = &event.involved_object;
+            let (namespace, name) = (about.namespace.as_deref()?, about.name.as_deref()?);
+            let deployment = name.rsplit_once('-').map_or(name, |(outer, _)| outer);
+            let is_bare = about.kind.as_deref() == Some("ReplicaSet")
+                && view.deployments.covers(namespace)
+                && view.deployments.find(namespace, deployment).is_none();
+            is_bare.then(|| Read {
+                resource: Resource::ReplicaSets,
+                namespace: Some(namespace.to_owned()),
+                ask: Ask::Get {
+                    name: name.to_owned(),
+                },
+            })
+        })
+        .collect();
+    reads.into_iter().take(most).collect()
+}
+
 /// The `ReplicaSet`s of each Deployment that has sick pods or lacks some; of a sick `ReplicaSet` without a known Deployment, itself.
 pub(super) fn revisions(view: &View, most: usize) -> Vec<Read> {
     let mut owners: BTreeSet<(String, String)> = BTreeSet::new();

@@ -1,11 +1,12 @@
 //! What the adapter needs, looked at without logging in: for `k8sfaq doctor`.
 
+use secrecy::SecretString;
 use serde_json::Value;
 
 use super::gateway::leads_to_ours;
 use super::place::number;
 use super::rest::{Rest, RestError};
-use super::{Settings, Token, commands};
+use super::{Settings, commands};
 use crate::bot::health::{Check, Health, Part};
 use crate::bot::metrics::Metrics;
 
@@ -16,7 +17,7 @@ const MAY_READ_CONTENT: u64 = 1 << 18 | 1 << 19;
 const FEW_LOGINS: u64 = 100;
 
 /// Looks at each prerequisite; `watches` says whether a channel is watched.
-pub async fn checks(settings: &Settings, token: &Token, watches: bool) -> Vec<Check> {
+pub async fn checks(settings: &Settings, token: &SecretString, watches: bool) -> Vec<Check> {
     let what = "the bot's token";
     let rest = match Rest::new(&settings.api_url, token, Metrics::new(), Health::new()) {
         Ok(rest) => rest,
@@ -43,8 +44,8 @@ pub async fn checks(settings: &Settings, token: &Token, watches: bool) -> Vec<Ch
     let mut checks = vec![pass(what, format!("it is {name}'s"))];
     match rest.get("/applications/@me").await {
         Ok(application) => {
-            checks.extend(endpoint(&application));
-            checks.extend(intents(&application, watches));
+            checks.push(endpoint(&application));
+            checks.push(intents(&application, watches));
             checks.push(commands_there(&rest, &application).await);
         }
         Err(error) => checks.push(Check::skipped(
@@ -57,35 +58,35 @@ pub async fn checks(settings: &Settings, token: &Token, watches: bool) -> Vec<Ch
     checks
 }
 
-fn endpoint(application: &Value) -> Option<Check> {
+fn endpoint(application: &Value) -> Check {
     let what = "where interactions go";
     match application["interactions_endpoint_url"].as_str() {
-        None | Some("") => Some(pass(what, "to the gateway, where the bot listens")),
-        Some(_) => Some(fail(
+        None | Some("") => pass(what, "to the gateway, where the bot listens"),
+        Some(_) => fail(
             what,
             "the application has an interactions endpoint: no command reaches the bot",
             "empty Interactions Endpoint URL in the developer portal, under General Information",
-        )),
+        ),
     }
 }
 
-fn intents(application: &Value, watches: bool) -> Option<Check> {
+fn intents(application: &Value, watches: bool) -> Check {
     let what = "the message content intent";
     let may_read = application["flags"].as_u64().unwrap_or_default() & MAY_READ_CONTENT != 0;
     match (watches, may_read) {
-        (true, true) => Some(pass(what, "it is on, and a watched channel needs it")),
-        (true, false) => Some(fail(
+        (true, true) => pass(what, "it is on, and a watched channel needs it"),
+        (true, false) => fail(
             what,
             "it is off, and a channel has `watch = true`",
             "switch it on in the developer portal, under Bot, Privileged Gateway Intents, or watch no channel",
-        )),
-        (false, true) => Some(Check::warning(
+        ),
+        (false, true) => Check::warning(
             Part::Discord,
             what,
             "it is on, and nothing needs it",
             "switch it off in the developer portal, under Bot, Privileged Gateway Intents",
-        )),
-        (false, false) => Some(pass(what, "it is off, and nothing needs it")),
+        ),
+        (false, false) => pass(what, "it is off, and nothing needs it"),
     }
 }
 

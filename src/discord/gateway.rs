@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -15,8 +16,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use tokio_util::sync::CancellationToken;
 
-use super::rest::{Rest, RestError, origin};
-use super::{Settings, Token};
+use super::Settings;
+use super::rest::{Rest, RestError, bare, origin};
 use crate::bot::health::{Health, Part, Readiness};
 use crate::bot::metrics::Metrics;
 use crate::bot::request::Platform;
@@ -99,7 +100,7 @@ pub(super) struct Dispatch {
 /// One connection to the gateway after another, until it is told to stop.
 pub(super) struct Gateway<'a, F> {
     pub settings: &'a Settings,
-    pub token: &'a Token,
+    pub token: &'a SecretString,
     pub intents: u64,
     pub rest: &'a Rest,
     pub health: &'a Health,
@@ -282,13 +283,13 @@ impl<F: Fn(Dispatch)> Gateway<'_, F> {
         let login = if let Some(session) = session.as_ref() {
             self.metrics.event(Platform::Discord, "resume");
             json!({"op": 6, "d": {
-                "token": self.token.reveal(), "session_id": session.id, "seq": session.sequence,
+                "token": bare(self.token), "session_id": session.id, "seq": session.sequence,
             }})
         } else {
             self.metrics.event(Platform::Discord, "identify");
             *last_identify = Some(Instant::now());
             json!({"op": 2, "d": {
-                "token": self.token.reveal(), "intents": self.intents, "large_threshold": 50,
+                "token": bare(self.token), "intents": self.intents, "large_threshold": 50,
                 "properties": {"os": std::env::consts::OS, "browser": "k8sfaq", "device": "k8sfaq"},
             }})
         };
@@ -335,13 +336,13 @@ impl<F: Fn(Dispatch)> Gateway<'_, F> {
                 }
                 message = socket.next() => {
                     let frame = match message {
-                        Some(Ok(Message::Text(text))) => match serde_json::from_str::<Frame>(&text) {
-                            Ok(frame) => frame,
-                            Err(_) => {
+                        Some(Ok(Message::Text(text))) => {
+                            let Ok(frame) = serde_json::from_str::<Frame>(&text) else {
                                 self.metrics.event(Platform::Discord, "unparsed_frame");
                                 continue;
-                            }
-                        },
+                            };
+                            frame
+                        }
                         Some(Ok(Message::Close(frame))) => {
                             return ending(frame.map(|frame| frame.code.into()), session.is_some());
                         }
@@ -364,10 +365,8 @@ impl<F: Fn(Dispatch)> Gateway<'_, F> {
                             }
                             (self.on_dispatch)(Dispatch { name, data: frame.d });
                         }
-                        1 => {
-                            if beat(socket, session.as_ref()).await.is_err() {
-                                return retry(session.as_ref());
-                            }
+                        1 if beat(socket, session.as_ref()).await.is_err() => {
+                            return retry(session.as_ref());
                         }
                         7 => {
                             close(socket, CloseCode::Library(4000)).await;
@@ -567,7 +566,8 @@ fn is_loopback(host: &str) -> bool {
 /// A random part of a duration. Nothing here needs good randomness.
 fn jittered(longest: Duration) -> Duration {
     let random = RandomState::new().build_hasher().finish();
-    longest.mul_f64((random % 1000) as f64 / 1000.0)
+    let thousandths = u32::try_from(random % 1000).unwrap_or_default();
+    longest * thousandths / 1000
 }
 
 #[cfg(test)]

@@ -48,14 +48,14 @@ impl Adapter {
             }
             Ok(_) => {
                 let result = self.tell(&call, render::OUTDATED).await;
-                self.settle("an unknown interaction", result);
+                Self::settle("an unknown interaction", result);
             }
             Err(_) => {
                 self.unparsed("unparsed_interaction");
                 let broken = render::render(&refused(Refusal::Broken), &Setting::default());
                 let private = Response::Message { is_private: true };
                 let result = call.respond(&self.rest, private, broken.as_ref()).await;
-                self.settle("an interaction that does not fit the model", result);
+                Self::settle("an interaction that does not fit the model", result);
             }
         }
     }
@@ -67,13 +67,13 @@ impl Adapter {
         };
         if data["type"].as_u64() == Some(AUTOCOMPLETE) {
             let result = call.complete(&self.rest, &[]).await;
-            self.settle("an autocompletion", result);
+            Self::settle("an autocompletion", result);
             return;
         }
         let message = render::render(&refused(refusal.clone()), &Setting::default());
         let private = Response::Message { is_private: true };
         let result = call.respond(&self.rest, private, message.as_ref()).await;
-        self.settle("a refusal", result);
+        Self::settle("a refusal", result);
     }
 
     async fn command(
@@ -128,7 +128,7 @@ impl Adapter {
             }
             _ => {
                 let result = self.tell(call, render::OUTDATED).await;
-                self.settle("an unknown command", result);
+                Self::settle("an unknown command", result);
             }
         }
     }
@@ -142,19 +142,19 @@ impl Adapter {
     ) {
         let Some(ResolvedTarget::Message(message)) = command.data.target() else {
             let result = self.tell(call, render::NOTHING_TO_READ).await;
-            self.settle("a message command", result);
+            Self::settle("a message command", result);
             return;
         };
         // What a webhook writes is an alert more often than not; another bot's words are its own affair.
         if message.author.bot && message.webhook_id.is_none() {
             let result = self.tell(call, render::A_BOTS_MESSAGE).await;
-            self.settle("a message command", result);
+            Self::settle("a message command", result);
             return;
         }
         let text = readable(message);
         if text.is_empty() {
             let result = self.tell(call, render::NOTHING_TO_READ).await;
-            self.settle("a message command", result);
+            Self::settle("a message command", result);
             return;
         }
         let guild = command
@@ -187,7 +187,7 @@ impl Adapter {
         let faq = self.answers.bot.faq();
         let choices = autocomplete::choices(&faq, typed);
         let result = call.complete(&self.rest, &choices).await;
-        self.settle("an autocompletion", result);
+        Self::settle("an autocompletion", result);
     }
 
     async fn component(
@@ -232,7 +232,7 @@ impl Adapter {
             (Some(CustomId::Mute), _) => (Action::Mute, Manner::Open),
             (Some(CustomId::Pick | CustomId::Swap) | None, _) => {
                 let result = self.tell(call, render::OUTDATED).await;
-                self.settle("an outdated component", result);
+                Self::settle("an outdated component", result);
                 return;
             }
         };
@@ -247,13 +247,13 @@ impl Adapter {
     async fn delete(&self, call: &Call, may_delete: bool) {
         if !may_delete {
             let result = self.tell(call, render::NOT_YOURS).await;
-            self.settle("a refusal to delete", result);
+            Self::settle("a refusal to delete", result);
             return;
         }
         let taken = call.respond(&self.rest, Response::UpdateLater, None).await;
-        if self.settle("taking an answer away", taken) {
+        if Self::settle("taking an answer away", taken) {
             let result = call.delete(&self.rest).await;
-            self.settle("taking an answer away", result);
+            Self::settle("taking an answer away", result);
         }
     }
 
@@ -278,7 +278,7 @@ impl Adapter {
                 };
                 let result = call.respond(&self.rest, response, Some(&message)).await;
                 self.acknowledged(call, result.is_ok());
-                if self.settle("an answer", result) {
+                if Self::settle("an answer", result) {
                     self.add_evidence(call, shown, &setting, manner).await;
                 }
             }
@@ -291,14 +291,14 @@ impl Adapter {
                 };
                 let deferred = call.respond(&self.rest, response, None).await;
                 self.acknowledged(call, deferred.is_ok());
-                if !self.settle("a deferral", deferred) {
+                if !Self::settle("a deferral", deferred) {
                     job.abort();
                     return;
                 }
                 let Ok(result) = timeout_at(call.received + GIVE_UP_AFTER, &mut job).await else {
                     job.abort();
                     let result = call.edit(&self.rest, &notice(render::TOO_LATE)).await;
-                    self.settle("an answer that came too late", result);
+                    Self::settle("an answer that came too late", result);
                     return;
                 };
                 let shown = self.answered(result);
@@ -306,12 +306,12 @@ impl Adapter {
                 // A deferral is public or private for good: what is for the asker alone goes into another message.
                 if is_private && manner == Manner::Open {
                     let removed = call.delete(&self.rest).await;
-                    self.settle("taking a deferral away", removed);
+                    Self::settle("taking a deferral away", removed);
                     let result = call.whisper(&self.rest, &message).await;
-                    self.settle("a late private answer", result);
+                    Self::settle("a late private answer", result);
                 } else {
                     let result = call.edit(&self.rest, &message).await;
-                    if self.settle("a late answer", result) {
+                    if Self::settle("a late answer", result) {
                         self.add_evidence(call, shown, &setting, manner).await;
                     }
                 }
@@ -334,7 +334,7 @@ impl Adapter {
         } else {
             call.edit(&self.rest, &message).await
         };
-        self.settle("what the cluster shows", result);
+        Self::settle("what the cluster shows", result);
     }
 
     fn acknowledged(&self, call: &Call, is_taken: bool) {
@@ -367,7 +367,7 @@ impl Typed {
         };
         for option in command.data.options() {
             match (option.name, option.value) {
-                ("question", ResolvedValue::String(text)) => typed.question = text.to_owned(),
+                ("question", ResolvedValue::String(text)) => text.clone_into(&mut typed.question),
                 ("target", ResolvedValue::User(user, _)) => typed.target = Some(user.id.get()),
                 ("target", ResolvedValue::Unresolved(_)) => {
                     typed.target = command

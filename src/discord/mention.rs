@@ -69,18 +69,18 @@ struct Message {
     #[serde(default)]
     member: Option<Member>,
     #[serde(default)]
-    referenced_message: Option<Referenced>,
+    #[serde(rename = "referenced_message")]
+    replied_to: Option<Referenced>,
     #[serde(default)]
     embeds: Vec<Embed>,
 }
 
 /// What an alert says in an embed.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-#[derive(Default)]
 struct Embed {
-    title: String,
-    description: String,
+    title: Option<String>,
+    description: Option<String>,
     fields: Vec<Field>,
 }
 
@@ -192,7 +192,7 @@ impl Adapter {
         }
         let mut parts = vec![message.content.clone()];
         for embed in &message.embeds {
-            parts.extend([embed.title.clone(), embed.description.clone()]);
+            parts.extend(embed.title.iter().chain(&embed.description).cloned());
             let fields = embed.fields.iter();
             parts.extend(fields.map(|field| format!("{}: {}", field.name, field.value)));
         }
@@ -248,7 +248,7 @@ impl Adapter {
             Ok(id) => (id, Ok(())),
             Err(error) => (None, Err(error)),
         };
-        if !self.settle("a reply to a message", result) {
+        if !Self::settle("a reply to a message", result) {
             return;
         }
         let (Some(lookup), Some(id)) = (lookup, id) else {
@@ -265,7 +265,7 @@ impl Adapter {
         };
         if let Some(rendered) = render::render(&evidence, &setting) {
             let result = send::edit(&self.rest, channel, id, &rendered).await;
-            self.settle("what the cluster shows", result);
+            Self::settle("what the cluster shows", result);
         }
     }
 
@@ -279,7 +279,7 @@ impl Adapter {
             return;
         };
         let result = send::direct(&self.rest, person, &rendered).await;
-        self.settle("a direct message", result);
+        Self::settle("a direct message", result);
     }
 
     /// Sends a reply; as text where embeds are not allowed. What a channel refuses is remembered for a while.
@@ -371,7 +371,7 @@ fn addressed(message: &Message, me: u64) -> Option<Action> {
     let text = without_mention(&message.content, me);
     let is_direct = message.guild_id.is_none();
     let is_named = text.len() != message.content.trim().len();
-    let replied = message.referenced_message.as_ref();
+    let replied = message.replied_to.as_ref();
     let is_reply_to_me = replied.is_some_and(|replied| replied.author.id.0 == me);
     let is_mentioned = message.mentions.iter().any(|user| user.id.0 == me) || is_named;
     if is_reply_to_me && !is_named && text.is_empty() {

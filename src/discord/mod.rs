@@ -1,12 +1,12 @@
 //! The Discord adapter: the gateway's events in, the bot in the middle, Discord's messages out.
 
 mod autocomplete;
-pub mod checks;
+mod checks;
 mod commands;
 mod custom_id;
 mod gateway;
 mod interaction;
-pub mod manifest;
+mod manifest;
 mod mention;
 mod place;
 mod render;
@@ -15,7 +15,6 @@ mod send;
 mod text;
 
 use std::collections::HashMap;
-use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -23,6 +22,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -54,6 +54,10 @@ const DEFER_AFTER: Duration = Duration::from_millis(1500);
 /// An interaction's token lives for 15 minutes; an answer that is not there a minute before is given up.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(14 * 60);
 
+/// Answers in flight at a shutdown may take so long: with the gateway's goodbye it is over in 10 s. What waits longer waits
+/// for something that is stuck.
+const DRAIN: Duration = Duration::from_secs(8);
+
 /// Requests that are worked on at once; each holds its event and its answer, some 50 KiB.
 const MAX_IN_WORK: usize = 256;
 
@@ -63,20 +67,18 @@ const MAX_TURNED_AWAY: usize = 256;
 /// Shortest time between two warnings about events that do not fit the model.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
-/// GUILDS, GUILD_MESSAGES and DIRECT_MESSAGES: none of them privileged.
+/// `GUILDS`, `GUILD_MESSAGES` and `DIRECT_MESSAGES`: none of them privileged.
 const INTENTS: u64 = 1 | 1 << 9 | 1 << 12;
 
-/// MESSAGE_CONTENT, asked for only where a channel is watched.
+/// `MESSAGE_CONTENT`, asked for only where a channel is watched.
 const MESSAGE_CONTENT: u64 = 1 << 15;
 
 /// The adapter's settings.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Where Discord's REST interface is, without `/api/v10`.
+    /// Where Discord's REST interface is, without `/api/v10`. Its gateway must be on the same host.
     pub api_url: String,
-    /// How long answers in flight may take after a shutdown began, in seconds.
-    pub drain_seconds: u64,
 }
 
 /// Discord's own REST interface.
@@ -86,7 +88,6 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             api_url: DISCORD.to_owned(),
-            drain_seconds: 6,
         }
     }
 }
@@ -96,29 +97,6 @@ impl Settings {
     fn is_discords_own(&self) -> bool {
         let host = rest::origin(&self.api_url);
         host == DISCORD || host == "https://canary.discord.com" || host == "https://ptb.discord.com"
-    }
-}
-
-/// A bot's token. It is printed nowhere.
-#[derive(Clone)]
-pub struct Token(String);
-
-impl Token {
-    /// Takes a token as it was given, with or without Discord's `Bot ` in front.
-    #[must_use]
-    pub fn new(text: &str) -> Self {
-        let text = text.trim();
-        Token(text.strip_prefix("Bot ").unwrap_or(text).trim().to_owned())
-    }
-
-    fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(…)")
     }
 }
 
@@ -153,7 +131,7 @@ impl From<Arc<Bot>> for Answers {
 /// The token or the intents are refused, or the address in the settings leads to no gateway of its own.
 pub async fn run(
     settings: &Settings,
-    token: &Token,
+    token: &SecretString,
     answers: impl Into<Answers>,
     health: &Health,
     shutdown: &CancellationToken,
@@ -197,14 +175,13 @@ pub async fn run(
     };
     let result = gateway.run().await;
     adapter.tasks.close();
-    let drain = Duration::from_secs(settings.drain_seconds);
-    if tokio::time::timeout(drain, adapter.tasks.wait())
+    if tokio::time::timeout(DRAIN, adapter.tasks.wait())
         .await
         .is_err()
     {
         tracing::warn!(
             left = adapter.tasks.len(),
-            "answers in flight were given up at the end of discord.drain_seconds"
+            "answers in flight were given up: they took longer than 8 s after the shutdown"
         );
     }
     Ok(result?)
@@ -356,7 +333,7 @@ impl Adapter {
     }
 
     /// Takes note of what a request came to; once, here.
-    fn settle(&self, what: &'static str, result: Result<(), RestError>) -> bool {
+    fn settle(what: &'static str, result: Result<(), RestError>) -> bool {
         let Err(error) = result else {
             return true;
         };

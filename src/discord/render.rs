@@ -1,5 +1,7 @@
 //! What the bot says, as Discord's messages: texts, embeds and components within all of Discord's limits.
 
+use std::fmt::Write as _;
+
 use serenity::builder::{
     CreateActionRow, CreateButton, CreateSelectMenu, CreateSelectMenuKind, CreateSelectMenuOption,
 };
@@ -138,7 +140,7 @@ pub(super) fn render(shown: &Shown, setting: &Setting) -> Option<Rendered> {
         }
         None => {}
     }
-    message.content = message.content.trim_end().to_owned();
+    message.content.truncate(message.content.trim_end().len());
     if setting.is_text_only {
         message = as_text(message);
     }
@@ -259,21 +261,22 @@ fn evidence(blocks: &[Block]) -> String {
     text
 }
 
+/// What stands under an answer. Writing to a string cannot fail.
 fn footer(answered: &Answered) -> String {
     let mut footer = answered.id.to_string();
     match &answered.how_sure {
         HowSure::Signature(fragment) => {
             let fragment = text::clean(fragment).replace('\n', " ");
-            footer.push_str(&format!(" · recognised by “{}”", cut(&fragment, 80)));
+            let _ = write!(footer, " · recognised by “{}”", cut(&fragment, 80));
         }
         HowSure::Words(score) => {
             let percent = (score.clamp(0.0, 1.0) * 100.0).round();
-            footer.push_str(&format!(" · {percent} % sure"));
+            let _ = write!(footer, " · {percent} % sure");
         }
         HowSure::Chosen => {}
     }
     if let Some(folder) = &answered.folder {
-        footer.push_str(&format!(" · from {}", text::clean(folder)));
+        let _ = write!(footer, " · from {}", text::clean(folder));
     }
     cut(&footer, MAX_FOOTER)
 }
@@ -393,7 +396,7 @@ fn choices(given: &Choices, setting: &Setting) -> Rendered {
     }
     lines.extend(numbered(&given.candidates));
     lines.extend(given.ask_a_human.as_deref().map(human));
-    picked_from(lines, &given.candidates, "Choose one", setting)
+    picked_from(&lines, &given.candidates, "Choose one", setting)
 }
 
 fn no_match(given: &NoMatch, setting: &Setting) -> Rendered {
@@ -406,7 +409,7 @@ fn no_match(given: &NoMatch, setting: &Setting) -> Rendered {
         lines.extend(numbered(&given.nearest));
     }
     lines.extend(given.ask_a_human.as_deref().map(human));
-    picked_from(lines, &given.nearest, "Show one of the nearest", setting)
+    picked_from(&lines, &given.nearest, "Show one of the nearest", setting)
 }
 
 /// Whom to ask instead. The words are the operator's; a mention in them shows a name and pings nobody.
@@ -422,7 +425,7 @@ fn numbered(entries: &[EntryRef]) -> impl Iterator<Item = String> {
 }
 
 fn picked_from(
-    lines: Vec<String>,
+    lines: &[String],
     entries: &[EntryRef],
     placeholder: &str,
     setting: &Setting,
@@ -665,7 +668,10 @@ fn non_empty(text: String, otherwise: &str) -> String {
 
 #[cfg(test)]
 #[path = "../../tests/it/discord/limits.rs"]
-#[allow(dead_code, clippy::pedantic)]
+#[allow(
+    dead_code,
+    reason = "the fake checks commands and choices too, which are not drawn here"
+)]
 mod limits;
 
 #[cfg(test)]

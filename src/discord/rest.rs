@@ -8,12 +8,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::{Token, lock};
+use super::lock;
 use crate::bot::health::{Health, Part, Readiness};
 use crate::bot::metrics::Metrics;
 use crate::bot::request::Platform;
@@ -165,11 +166,11 @@ impl Rest {
     /// The token holds characters that no token has, or no HTTP client can be built.
     pub(super) fn new(
         api_url: &str,
-        token: &Token,
+        token: &SecretString,
         metrics: Metrics,
         health: Health,
     ) -> anyhow::Result<Self> {
-        let mut authorization = HeaderValue::from_str(&format!("Bot {}", token.reveal()))
+        let mut authorization = HeaderValue::from_str(&format!("Bot {}", bare(token)))
             .ok()
             .context("DISCORD_TOKEN holds characters that no token has: copy the token again")?;
         authorization.set_sensitive(true);
@@ -461,6 +462,12 @@ impl Rest {
         let new = || Arc::new(tokio::sync::Mutex::new(Instant::now()));
         Arc::clone(lanes.entry(channel).or_insert_with(new))
     }
+}
+
+/// A token without the `Bot ` that some copy along with it.
+pub(super) fn bare(token: &SecretString) -> &str {
+    let token = token.expose_secret().trim();
+    token.strip_prefix("Bot ").unwrap_or(token).trim()
 }
 
 /// The scheme and host of an address, whatever of Discord's path was written behind it.

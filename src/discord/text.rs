@@ -404,9 +404,13 @@ fn is_balanced(text: &str) -> bool {
         .replace("\\[", "")
         .replace("\\]", "");
     let opened = bare.matches("](").count();
-    bare.matches("**").count() % 2 == 0
-        && bare.replace("**", "").matches('*').count() % 2 == 0
-        && bare.matches('`').count() % 2 == 0
+    bare.matches("**").count().is_multiple_of(2)
+        && bare
+            .replace("**", "")
+            .matches('*')
+            .count()
+            .is_multiple_of(2)
+        && bare.matches('`').count().is_multiple_of(2)
         && bare.matches('[').count() == opened
         && bare.matches(')').count() >= opened
 }

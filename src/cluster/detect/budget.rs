@@ -71,6 +71,8 @@ fn blocks(case: &Case<'_>, budget: &PodDisruptionBudget) -> Option<Sighting> {
         )
     } else if has_unhealthy {
         format!("{healthy} of {pods} healthy and {needed} needed")
+    } else if expected == 1 {
+        format!("Its only pod is healthy, and {rule} leaves none to spare")
     } else {
         format!("All {pods} are healthy, and {rule} leaves none to spare")
     };

@@ -184,7 +184,13 @@ impl<'a> Pending<'a> {
         let seen = self.event("ProvisioningFailed")?;
         let name = self.name;
         if seen.message.contains("storageclass") && seen.message.contains("not found") {
-            let summary = format!("Its storage class does not exist: claim {name} stays pending");
+            let spec = self.claim.spec.as_ref();
+            let class = spec.and_then(|spec| spec.storage_class_name.as_deref());
+            let class = class.map_or_else(
+                || "Its storage class".to_owned(),
+                |class| format!("Storage class {class}"),
+            );
+            let summary = format!("{class} does not exist: claim {name} stays pending");
             return Some(self.critical(Condition::PvcNoStorageClass, summary, Some(seen)));
         }
         let summary = format!(

@@ -15,6 +15,9 @@ const FIRST_TRY: i64 = 20;
 /// Volumes, network and a usual image take less; a first pull of a big image may take longer.
 const CREATION_GRACE: i64 = 120;
 
+/// A big image over a slow line takes minutes; one that takes longer is worth a word.
+const PULL_GRACE: i64 = 600;
+
 /// What keeps the containers of a scheduled pod from being created.
 pub(super) fn sightings(pod: &PodCase<'_>, out: &mut Vec<Sighting>) {
     if !is_creating(pod) || pod.case.is_recent(since(pod), FIRST_TRY) {
@@ -42,12 +45,61 @@ pub(super) fn sightings(pod: &PodCase<'_>, out: &mut Vec<Sighting>) {
             "ContainerCreating" | "PodInitializing" | ""
         )
     });
-    if out.len() == before
-        && !something_else_is_said
-        && pod.case.is_older(since(pod), CREATION_GRACE)
-    {
-        out.push(stuck(pod));
+    if out.len() == before && !something_else_is_said && needs_a_reason(pod) {
+        match pulling(pod) {
+            Some(seen) => out.extend(slow_pull(pod, seen)),
+            None => out.push(stuck(pod)),
+        }
     }
+}
+
+/// Whether the containers have not been created for so long that the usual events about the pod are worth a read.
+fn needs_a_reason(pod: &PodCase<'_>) -> bool {
+    pod.case.is_older(since(pod), CREATION_GRACE)
+}
+
+/// The pods whose creation no event explains: only the usual ones, which are left out of the lists, may tell.
+pub(crate) fn unexplained(
+    view: &crate::cluster::view::View,
+    now: jiff::Timestamp,
+) -> Vec<&k8s_openapi::api::core::v1::Pod> {
+    let case = super::Case {
+        view,
+        events: super::event::EventIndex::new(&view.events),
+        owners: super::owner::Owners::new(view),
+        now,
+    };
+    let is_unexplained = |pod: &&k8s_openapi::api::core::v1::Pod| {
+        let pod = PodCase::new(&case, pod);
+        is_creating(&pod) && needs_a_reason(&pod) && pod.events.is_empty()
+    };
+    view.pods.items.iter().filter(is_unexplained).collect()
+}
+
+/// The image that is being pulled right now.
+fn pulling<'p, 'a>(pod: &'p PodCase<'a>) -> Option<&'p Seen<'a>> {
+    newest(pod, &["Pulling", "Pulled", "Failed", "BackOff"]).filter(|seen| seen.reason == "Pulling")
+}
+
+fn slow_pull(pod: &PodCase<'_>, seen: &Seen<'_>) -> Option<Sighting> {
+    if pod.case.is_recent(seen.last, PULL_GRACE) {
+        return None;
+    }
+    let image = seen.message.split('"').nth(1).unwrap_or("of it");
+    let node = pod.node().unwrap_or_default();
+    let summary = format!(
+        "Image {image} has been pulled for {} and is not there yet: the containers of {} are not created",
+        age(pod.case.age(seen.last)),
+        pod.name
+    );
+    Some(
+        pod.sighting(Condition::ContainerCreatingStuck, summary)
+            .since(seen.last)
+            .event(Some(seen))
+            .depends_on(ObjectRef::new("Node", node))
+            .command(commands::describe("Pod", pod.name, pod.namespace))
+            .command(commands::describe("Node", node, "")),
+    )
 }
 
 fn is_creating(pod: &PodCase<'_>) -> bool {

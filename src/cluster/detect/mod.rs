@@ -90,6 +90,7 @@ pub fn findings(view: &View, entries: &Entries, now: Timestamp) -> Vec<Finding> 
     fold::findings(&case, sightings, entries)
 }
 
+pub(super) use creating::unexplained as unexplained_creations;
 pub(super) use service::doubtful as doubtful_services;
 pub use words::age;
 

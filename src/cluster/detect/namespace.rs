@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{Namespace, NamespaceCondition};
 
 use super::owner::names;
 use super::sighting::Sighting;
-use super::words::{age, clause};
+use super::words::{age, clause, time};
 use super::{Case, commands};
 use crate::cluster::finding::{ObjectRef, Severity, Source};
 use crate::faq::condition::Condition;
@@ -89,6 +89,10 @@ fn stuck(case: &Case<'_>, namespace: &Namespace) -> Option<Sighting> {
         ),
     )
     .since(Some(since))
+    .says(
+        Source::Status,
+        &format!("deletionTimestamp {}", time(since)),
+    )
     .command(commands::get_yaml("Namespace", name, ""));
     for condition in &conditions {
         sighting = sighting.says(

@@ -109,14 +109,27 @@ impl<'a> Owners<'a> {
             .copied()
     }
 
-    /// The `ReplicaSet` whose pod `name` must have been, for a pod that is gone.
-    pub(super) fn replica_set_of_gone_pod(
-        &self,
-        namespace: &str,
-        name: &str,
-    ) -> Option<&'a ReplicaSet> {
-        let replica_set = name.rsplit_once('-')?.0;
-        self.replica_sets.get(&(namespace, replica_set)).copied()
+    /// The owner of a pod that is gone, by its name: `web-7c9d8f6b5-x2x4z` was one of Deployment `web`, `db-0` of `StatefulSet` `db`.
+    pub(super) fn of_gone_pod(&self, namespace: &str, name: &str) -> Option<ObjectRef> {
+        let outer = name.rsplit_once('-')?.0;
+        let key = (namespace, outer);
+        if self.replica_sets.contains_key(&key) {
+            return Some(self.of_replica_set(namespace, outer, None));
+        }
+        if let Some((deployment, _)) = outer.rsplit_once('-')
+            && self.deployments.contains_key(&(namespace, deployment))
+        {
+            return Some(ObjectRef::new("Deployment", deployment));
+        }
+        if self.jobs.contains_key(&key) {
+            return Some(self.of_job(namespace, outer));
+        }
+        [
+            ("StatefulSet", self.stateful_sets.contains_key(&key)),
+            ("DaemonSet", self.daemon_sets.contains_key(&key)),
+        ]
+        .into_iter()
+        .find_map(|(kind, is_there)| is_there.then(|| ObjectRef::new(kind, outer)))
     }
 
     /// How an owner stands, where its status was read.
@@ -159,6 +172,15 @@ impl<'a> Owners<'a> {
                     status.map(|status| status.desired_number_scheduled),
                     status.map(|status| status.number_ready),
                 )
+            }),
+            "Job" => self.jobs.get(&key).map(|it| {
+                let spec = it.spec.as_ref();
+                let at_once = spec.map(|spec| {
+                    let parallel = spec.parallelism.unwrap_or(1);
+                    spec.completions.map_or(parallel, |all| all.min(parallel))
+                });
+                let ready = it.status.as_ref().map(|status| status.ready.unwrap_or(0));
+                standing(at_once, ready)
             }),
             _ => None,
         }

@@ -305,19 +305,15 @@ pub(super) fn preempted_and_gone(case: &Case<'_>, out: &mut Vec<Sighting>) {
             continue;
         }
         let still_there = case.view.pods.find(seen.namespace, seen.name);
-        let owner = match (
-            still_there,
-            case.owners
-                .replica_set_of_gone_pod(seen.namespace, seen.name),
-        ) {
-            (Some(pod), _) => case.owners.of_pod(pod),
-            (None, Some(set)) => case.owners.of_replica_set(
-                seen.namespace,
-                set.metadata.name.as_deref().unwrap_or_default(),
-                None,
-            ),
-            (None, None) => ObjectRef::new("Pod", seen.name),
+        let owner = match still_there {
+            Some(pod) => Some(case.owners.of_pod(pod)),
+            None => case.owners.of_gone_pod(seen.namespace, seen.name),
         };
+        // A generated name of which no owner is known any more: the owner is gone too.
+        if owner.is_none() && has_generated_name(seen.name) {
+            continue;
+        }
+        let owner = owner.unwrap_or_else(|| ObjectRef::new("Pod", seen.name));
         let standing = case.owners.standing(seen.namespace, &owner);
         // A StatefulSet's pod comes back under the same name.
         let came_back = still_there.is_some_and(super::pod_case::is_ready);
@@ -346,4 +342,14 @@ pub(super) fn preempted_and_gone(case: &Case<'_>, out: &mut Vec<Sighting>) {
             .command(commands::command(&["get", "priorityclasses"], "")),
         );
     }
+}
+
+/// Whether a name ends as controllers end the names of their pods: in five of the letters and digits that can form no word.
+fn has_generated_name(name: &str) -> bool {
+    name.rsplit_once('-').is_some_and(|(_, end)| {
+        end.len() == 5
+            && end
+                .chars()
+                .all(|character| "bcdfghjklmnpqrstvwxz2456789".contains(character))
+    })
 }

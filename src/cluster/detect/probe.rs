@@ -49,13 +49,15 @@ pub(super) fn kill<'a>(pod: &PodCase<'a>, part: &Part<'_>) -> Option<Kill<'a>> {
         ("liveness", "failed liveness probe", "Liveness probe failed"),
     ] {
         let words = |reason: &str, words: &str| {
+            // The kubelet's own word that it kills counts for the end by a signal that it brings, whichever is written first.
+            let is_sure = reason == "Killing" && by_signal;
             pod.events
                 .iter()
                 .find(|seen| {
                     seen.reason == reason
                         && seen.message.contains(words)
                         && is_about(seen, part)
-                        && near(seen)
+                        && (near(seen) || is_sure && pod.case.is_recent(seen.last, 3600))
                 })
                 .copied()
         };
@@ -102,7 +104,13 @@ fn liveness(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {
                     .is_recent(part.last_end().and_then(finished), CURRENT)
         });
     let fails_now = failed.filter(|seen| {
-        seen.count >= threshold && pod.case.is_recent(seen.last, CURRENT) && part.is_running()
+        seen.count >= threshold
+            && fails_in_a_row(
+                seen,
+                part.spec.and_then(|spec| spec.liveness_probe.as_ref()),
+            )
+            && pod.case.is_recent(seen.last, CURRENT)
+            && part.is_running()
     });
     let seen = killed.map(|kill| kill.seen).or(fails_now)?;
     let answer = answer(&seen, "Liveness probe");
@@ -264,6 +272,20 @@ fn defines(part: &Part<'_>, probe: &str) -> bool {
 fn is_past(pod: &PodCase<'_>, part: &Part<'_>, seconds: i64) -> bool {
     let started: Option<Timestamp> = part.running_since().or(pod.started());
     pod.case.is_older(started, seconds)
+}
+
+/// Whether a probe failed at (nearly) every period between its first failure and its last. One event counts all failures of an
+/// hour, so that many of them alone say nothing: those that passed in between reset the kubelet's own count.
+fn fails_in_a_row(seen: &Seen<'_>, probe: Option<&Probe>) -> bool {
+    let (Some(first), Some(last)) = (seen.first, seen.last) else {
+        return true;
+    };
+    let period = probe
+        .and_then(|probe| probe.period_seconds)
+        .filter(|seconds| *seconds > 0)
+        .unwrap_or(DEFAULT_PERIOD);
+    // Twice the period leaves room for a probe that takes as long as its timeout.
+    last.duration_since(first).as_secs() <= i64::from(period) * 2 * i64::from(seen.count)
 }
 
 fn failures(probe: &Probe) -> i32 {

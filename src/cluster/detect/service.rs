@@ -296,7 +296,15 @@ fn not_ready(
     pods: &[&Pod],
 ) -> Option<Sighting> {
     let (namespace, name) = names(&service.metadata);
-    let alive: Vec<&&Pod> = pods.iter().filter(|pod| !is_over(pod)).collect();
+    // Pods that are on their way out, within their grace period, are being replaced or scaled down; the others tell.
+    let goes = |pod: &Pod| {
+        let deadline = pod.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+        deadline.is_some_and(|deadline| deadline > case.now)
+    };
+    let alive: Vec<&&Pod> = pods
+        .iter()
+        .filter(|pod| !is_over(pod) && !goes(pod))
+        .collect();
     if alive.is_empty()
         || alive
             .iter()

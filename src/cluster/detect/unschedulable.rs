@@ -97,6 +97,10 @@ fn classify(words: &str) -> Condition {
         };
     }
     // The most telling words first: some sentences hold the words of others.
+    // Its claim is bound, to a volume that one pod at a time may use: none of the other conditions names that.
+    if said.contains("readwriteoncepod") {
+        return Condition::Unschedulable;
+    }
     for (condition, words) in [
         (Condition::UnschedulableTooManyPods, &["too many pods"][..]),
         (
@@ -122,6 +126,7 @@ fn classify(words: &str) -> Condition {
                 "persistentvolumeclaim",
                 "didn't find available persistent volumes",
                 "bound to non-existent persistentvolume",
+                "bound to non-existent pv",
                 "unbound",
                 "binding volumes",
             ],
@@ -151,6 +156,7 @@ fn classify(words: &str) -> Condition {
             Condition::UnschedulableResource,
             &[
                 "max volume count",
+                "enough free storage",
                 "cannot allocate all claims",
                 "resource claim",
                 "resourceclaim",

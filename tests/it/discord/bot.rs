@@ -5,10 +5,15 @@ use std::time::Duration;
 
 use k8sfaq::bot::Bot;
 use k8sfaq::bot::health::{Health, Part, Readiness};
-use k8sfaq::discord::{self, Answers, Settings, Token};
+use k8sfaq::discord::{self, Answers, Settings};
 use k8sfaq::faq::answer::Faq;
 use k8sfaq::faq::catalog::Catalog;
+use k8sfaq::faq::entry::{Entry, Origin, Source};
+use k8sfaq::faq::id::EntryId;
+use k8sfaq::faq::markdown;
+use k8sfaq::faq::version::VersionRange;
 use k8sfaq::state::State;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -44,12 +49,90 @@ pub fn plain() -> Bot {
     Bot::new(Arc::clone(FAQ.get_or_init(index)), state)
 }
 
+/// A bot over three entries of its own: what it says stays as it is when the shipped content changes.
+pub fn own() -> Arc<Bot> {
+    let source = Source {
+        title: "The importer's runbook".to_owned(),
+        url: "https://example.com/importer_(v2)".to_owned(),
+    };
+    let restart = Entry {
+        related: vec![id("importer-logs"), id("invoice-wrong")],
+        sources: vec![source],
+        ..entry(
+            "restart-importer",
+            "How do I restart the billing importer?",
+            RESTART,
+        )
+    };
+    let entries = [
+        restart,
+        entry(
+            "importer-logs",
+            "Where are the logs of the billing importer?",
+            "In `billing`.",
+        ),
+        entry(
+            "invoice-wrong",
+            "Why is an invoice wrong?",
+            "Prices change at midnight.",
+        ),
+    ];
+    let faq = Faq::new(Catalog::of(entries)).expect("an index");
+    Arc::new(Bot::new(faq, State::open(None).expect("a state in memory")))
+}
+
+const RESTART: &str = "\
+Scale it to zero and back: it *picks up* where it stopped.
+
+## Fix
+
+1. Stop it, and start it again:
+   ```sh
+   kubectl scale deployment/importer -n billing --replicas=0
+   kubectl scale deployment/importer -n billing --replicas=1
+   ```
+2. **Still nothing?** Read [its log](https://example.com/log).
+   - look for `ERROR`
+
+### Versions
+
+- {>=1.33} It restarts by itself.
+";
+
+fn id(text: &str) -> EntryId {
+    text.parse().expect("an id")
+}
+
+fn entry(name: &str, title: &str, body: &str) -> Entry {
+    let (mut blocks, refusals) = markdown::parse(body);
+    assert!(refusals.is_empty(), "{refusals:?}");
+    let markdown::Block::Paragraph(lead) = blocks.remove(0) else {
+        panic!("a body begins with a paragraph");
+    };
+    Entry {
+        id: id(name),
+        topic: "billing".to_owned(),
+        title: title.to_owned(),
+        aliases: Vec::new(),
+        signatures: Vec::new(),
+        tags: Vec::new(),
+        related: Vec::new(),
+        sources: Vec::new(),
+        explains: Vec::new(),
+        looks_for: Vec::new(),
+        reviewed: None,
+        versions: VersionRange::default(),
+        lead,
+        body: blocks,
+        origin: Origin::Shipped,
+    }
+}
+
 impl With {
     pub fn fake(fake: &Fake, answers: impl Into<Answers>) -> Self {
         With {
             settings: Settings {
                 api_url: fake.url.clone(),
-                ..Settings::default()
             },
             token: TOKEN.to_owned(),
             answers: answers.into(),
@@ -64,7 +147,7 @@ impl With {
         let task = {
             let (health, shutdown) = (health.clone(), shutdown.clone());
             tokio::spawn(async move {
-                let token = Token::new(&self.token);
+                let token = SecretString::from(self.token);
                 discord::run(&self.settings, &token, self.answers, &health, &shutdown).await
             })
         };
@@ -297,7 +380,18 @@ pub fn seen(message: &Value) -> String {
         }
         lines.push(embed["description"].as_str().unwrap_or_default().to_owned());
         if let Some(footer) = embed["footer"]["text"].as_str() {
-            lines.push(format!("_{footer}_"));
+            // How sure it is changes with every change to the search.
+            let footer: Vec<&str> = footer
+                .split(" · ")
+                .map(|part| {
+                    if part.ends_with("% sure") {
+                        "so % sure"
+                    } else {
+                        part
+                    }
+                })
+                .collect();
+            lines.push(format!("_{}_", footer.join(" · ")));
         }
     }
     for row in message["components"].as_array().into_iter().flatten() {

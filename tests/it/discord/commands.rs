@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use k8sfaq::bot::policy::{self, Policy};
-use k8sfaq::bot::reply::{Refusal, Reply, Shown};
+use k8sfaq::bot::reply::{Choices, EntryRef, Refusal, Reply, Shown};
 use k8sfaq::bot::request::{Action, PlaceKind};
-use k8sfaq::discord::Answers;
+use k8sfaq::discord::{self, Answers};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, Notify};
 
-use super::bot::{Running, With, message_of, plain, seen, shipped, written};
+use super::bot::{Running, With, message_of, own, plain, seen, shipped, written};
 use super::fake::{ALICE, APPLICATION, BOB, BOT, CHANNEL, EMBED_LINKS, Fake, GUILD, THREAD, user};
 
 fn options(question: &str, more: &[Value]) -> Value {
@@ -56,93 +56,70 @@ fn saying(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slash_command_is_answered_with_one_embed_whose_title_links_to_its_source() {
-    let bot = Running::start().await;
-    let answer = bot.slash("how do I port-forward to a pod").await;
+    let bot = Running::start_with(own()).await;
+    let answer = bot.slash("how do I restart the billing importer").await;
     assert_eq!(answer.acknowledged.expect("acknowledged").0, 4);
     assert!(!answer.is_private);
     let message = answer.message.as_ref().expect("a message");
     assert_eq!(message["embeds"].as_array().map(Vec::len), Some(1));
-    insta::assert_snapshot!(seen(message), @r#"
-        # How do I reach a pod or Service from my laptop with kubectl port-forward, and why does it break? → https://kubernetes.io/docs/tasks/access-application-cluster/port-forward-access-application-cluster/
-        Run `kubectl port-forward svc/<service> <local-port>:<port> -n <namespace>` and open `localhost:<local-port>`. It is a tunnel to one single pod, also for a Service: it ends when that pod ends. TCP only, and for debugging only.
-
-        ### Do it
-        ```sh
-        kubectl port-forward svc/<service> <local-port>:<port> -n <namespace>      # the Service's port
-        kubectl port-forward deployment/<deployment> <local-port>:<port> -n <namespace>   # the container's port
-        kubectl port-forward pod/<pod> :<port> -n <namespace>                      # any free local port
-        ```
-
-        The left number is yours, the right one the cluster's. It ends inside the pod at `localhost`, so it reaches programs that listen on 127.0.0.1 only, and passes by Services and usually NetworkPolicies. It proves that the *application* works, not that the Service does.
-
-        ### Check
-        - Does the Service have a ready pod, and on which port?
-        ```sh
-        kubectl get endpointslices -n <namespace> -l kubernetes.io/service-name=<service>
-        ```
-        - Are you allowed to?
-        ```sh
-        kubectl auth can-i create pods/portforward -n <namespace>
-        ```
+    insta::assert_snapshot!(seen(message), @r"
+        # How do I restart the billing importer? → https://example.com/importer_(v2)
+        Scale it to zero and back: it *picks up* where it stopped.
 
         ### Fix
-        - **"lost connection to pod"**: the pod was replaced or the connection cut. Start it again; for long sessions in a loop:
+        1. Stop it, and start it again:
         ```sh
-        while true; do kubectl port-forward svc/<service> <local-port>:<port> -n <namespace>; sleep 1; done
+        kubectl scale deployment/importer -n billing --replicas=0
+        kubectl scale deployment/importer -n billing --replicas=1
         ```
-        - **"Connection refused" in its output**: nothing listens on that port in the pod. Compare with what the application really opens; a `containerPort` opens nothing.
-        - **"address already in use"**: something on your machine has the port, perhaps an old port-forward. Take another, and note that ports below 1024 need root.
-        - **"pod is not running"**: Pending or crashed. Describe the pod.
-        - **"does not have a service port"**: with `svc/` the right number is the Service's `port`, not its `targetPort`.
-        - **It ends when idle**: a load balancer or proxy before the API server closes quiet connections.
-        - **The page redirects or shows 404**: the application wants its own host name. Send it:
-        ```sh
-        curl -H 'Host: <host>' http://localhost:<local-port>/
-        ```
-        - **Others shall use it too**: `--address 0.0.0.0`. **Everybody who reaches your machine then reaches the pod**; an Ingress or a load balancer is better.
-        - **UDP**: not possible.
+        2. **Still nothing?** Read [its log](https://example.com/log).
+          - look for `ERROR`
 
-        ### Versions
-        - kubectl tunnels it through WebSockets since 1.31 and falls back to SPDY.
+        **Versions**
+        - *1.33 and later:* It restarts by itself.
 
-        -# Sources: [Use port forwarding to access applications in a cluster](https://kubernetes.io/docs/tasks/access-application-cluster/port-forward-access-application-cluster/), [kubectl port-forward](https://kubernetes.io/docs/reference/kubectl/generated/kubectl_port-forward/)
-        _port-forward · 94 % sure_
-        [👍 | k1:up:port-forward] [👎 | k1:down:port-forward] [🗑️ | k1:del:400000000000000001] [Read more | https://kubernetes.io/docs/tasks/access-application-cluster/port-forward-access-application-cluster/]
-        [Not this? Other matches and related entries ▾ service-type-loadbalancer, service-expose-outside, aws-lb-http-listener, ingress-502-503-504, service-no-endpoints, pod-connection-refused-or-timeout, exec-into-pod, rbac-forbidden]
-        "#);
+        -# Sources: [The importer's runbook](https://example.com/importer_%28v2%29)
+        _restart-importer · so % sure_
+        [👍 | k1:up:restart-importer] [👎 | k1:down:restart-importer] [🗑️ | k1:del:400000000000000001] [Read more | https://example.com/importer_(v2)]
+        [Not this? Other matches and related entries ▾ importer-logs, invoice-wrong]
+        ");
     bot.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_question_with_several_answers_offers_them_to_the_asker_alone() {
-    let bot = Running::start().await;
-    let answer = bot.slash("certificate").await;
+    let (answers, _) = saying(|| {
+        let candidate = |id: &str, title: &str| EntryRef {
+            id: id.parse().expect("an id"),
+            title: title.to_owned(),
+        };
+        Shown::public(Reply::Choices(Choices {
+            candidates: vec![
+                candidate("pod-pending", "Why is my pod *Pending*?"),
+                candidate("pvc-pending", "Why is my claim Pending?"),
+            ],
+            ask_a_human: Some("Ask @platform.".to_owned()),
+        }))
+    });
+    let bot = Running::start_with(answers).await;
+    let answer = bot.slash("pending").await;
     assert!(answer.is_private);
-    insta::assert_snapshot!(seen(answer.message.as_ref().expect("a message")), @r#"
+    insta::assert_snapshot!(seen(answer.message.as_ref().expect("a message")), @r"
         Which of these do you mean?
-        1. What do x509 and TLS certificate errors mean, and why is my cert-manager certificate not ready?
-        2. The cluster's own certificates have expired (x509). How do I renew them?
-        3. Why does my Ingress serve the wrong or a self-signed ("fake") certificate?
-        4. How do I put a TLS certificate (ACM) on an AWS load balancer?
-        5. Requests fail with "failed calling webhook" or "admission webhook denied the request". What now?
-        [Choose one ▾ x509-certificate-errors, cluster-certificate-expired, ingress-tls-certificate, aws-lb-tls-certificate, webhook-failed-calling]
-        "#);
+        1. Why is my pod \*Pending\*?
+        2. Why is my claim Pending?
+        Ask @platform.
+        [Choose one ▾ pod-pending, pvc-pending]
+        ");
     bot.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_question_without_an_answer_is_told_so_to_the_asker_alone() {
-    let bot = Running::start().await;
-    let answer = bot.slash("best pizza in town with pineapple").await;
+    let bot = Running::start_with(own()).await;
+    let answer = bot.slash("best pizza in town").await;
     assert!(answer.is_private);
-    insta::assert_snapshot!(seen(answer.message.as_ref().expect("a message")), @r"
-        I have no answer to that in my FAQ. The exact error line, or the word in the STATUS column, finds most; `topics` lists what there is.
-        The nearest that I have:
-        1. How do I scale a Deployment up, down or to zero, and what sets it back?
-        2. What happens to running pods when the control plane or a worker node fails?
-        3. A node is NotReady. What do I check?
-        [Show one of the nearest ▾ scale-deployment, control-plane-or-node-failure, node-notready]
-        ");
+    insta::assert_snapshot!(seen(answer.message.as_ref().expect("a message")), @r"I have no answer to that in my FAQ. The exact error line, or the word in the STATUS column, finds most; `topics` lists what there is.");
     bot.ends().await;
 }
 
@@ -498,7 +475,7 @@ async fn a_limit_is_told_to_the_asker_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_embed_links_an_answer_is_text() {
     let bot = Running::start().await;
-    let without = (274_877_991_936 & !EMBED_LINKS).to_string();
+    let without = (discord::PERMISSIONS & !EMBED_LINKS).to_string();
     let answer = bot
         .slash_with(
             options("crashloop", &[]),
@@ -567,7 +544,7 @@ async fn commands_are_registered_once_and_only_where_they_differ() {
 async fn stale_commands_are_replaced() {
     let fake = Fake::start().await;
     fake.with(|state| {
-        state.commands = vec![json!({"id": "1", "name": "tag", "type": 1, "description": "old"})]
+        state.commands = vec![json!({"id": "1", "name": "tag", "type": 1, "description": "old"})];
     });
     let bot = With::fake(&fake, shipped()).launch(&fake);
     fake.until("the commands are replaced", |state| {

@@ -59,7 +59,7 @@ pub struct Fakes {
     pub logins: Vec<Login>,
     pub closes: Vec<Option<u16>>,
     session: Session,
-    line: Option<mpsc::UnboundedSender<Order>>,
+    lines: Vec<mpsc::UnboundedSender<Order>>,
     next_id: u64,
 }
 
@@ -68,7 +68,6 @@ pub struct Fakes {
 pub struct Sent {
     pub method: String,
     pub path: String,
-    pub body: Value,
     pub status: u16,
     pub at: Instant,
 }
@@ -164,13 +163,11 @@ impl Fake {
                 changes.changed().await.expect("the fake is there");
             }
         };
-        match tokio::time::timeout(Duration::from_secs(40), waiting).await {
-            Ok(found) => found,
-            Err(_) => panic!(
-                "{what}: not within 40 s; requests: {:#?}",
-                self.with(|state| state.requests.clone())
-            ),
-        }
+        let Ok(found) = tokio::time::timeout(Duration::from_secs(40), waiting).await else {
+            let requests = self.with(|state| state.requests.clone());
+            panic!("{what}: not within 40 s; requests: {requests:#?}");
+        };
+        found
     }
 
     fn changed(&self) {
@@ -182,14 +179,16 @@ impl Fake {
         self.with(|state| {
             state.session.sequence += 1;
             let sequence = state.session.sequence;
-            let frame = json!({"op": 0, "t": name, "s": sequence, "d": data});
+            let mut frame = json!({"op": 0, "t": name, "s": sequence});
+            frame["d"] = data;
             state.session.events.push_back((sequence, frame.clone()));
             if state.session.events.len() > 500 {
                 state.session.events.pop_front();
             }
-            if let Some(line) = &state.line {
-                let _ = line.send(Order::Frame(frame));
-            }
+            // Every session hears of everything.
+            state
+                .lines
+                .retain(|line| line.send(Order::Frame(frame.clone())).is_ok());
         });
     }
 
@@ -208,8 +207,12 @@ impl Fake {
 
     fn order(&self, order: Order) {
         self.with(|state| {
-            if let Some(line) = &state.line {
+            if let Some(line) = state.lines.pop() {
+                let is_last = !matches!(order, Order::Frame(_));
                 let _ = line.send(order);
+                if !is_last {
+                    state.lines.push(line);
+                }
             }
         });
     }
@@ -257,12 +260,13 @@ impl Fake {
         };
         let mut event = json!({
             "id": id.to_string(), "application_id": APPLICATION.to_string(), "type": kind, "token": token, "version": 1,
-            "data": data, "locale": "en-US", "entitlements": [], "attachment_size_limit": 10_485_760,
+            "locale": "en-US", "entitlements": [], "attachment_size_limit": 10_485_760,
             "guild_id": GUILD.to_string(), "channel_id": CHANNEL.to_string(),
             "channel": {"id": CHANNEL.to_string(), "type": 0, "name": "help"},
             "member": member(ALICE, 0), "app_permissions": "274877991936", "context": 0,
             "authorizing_integration_owners": {"0": GUILD.to_string()},
         });
+        event["data"] = data;
         let (Value::Object(fields), Value::Object(more)) = (&mut event, more) else {
             panic!("an object is laid over an object");
         };
@@ -282,7 +286,8 @@ impl Fake {
         let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else {
             return;
         };
-        let interval = self.with(|state| state.heartbeat.as_millis() as u64);
+        let interval = self
+            .with(|state| u64::try_from(state.heartbeat.as_millis()).expect("a short interval"));
         let hello = json!({"op": 10, "d": {"heartbeat_interval": interval}});
         let _ = socket.send(Message::text(hello.to_string())).await;
         let (line, mut orders) = mpsc::unbounded_channel();
@@ -321,11 +326,7 @@ impl Fake {
             let _ = line.send(Order::Frame(frame));
         };
         self.with(|state| match frame["op"].as_u64() {
-            Some(1) => {
-                if state.acknowledges_heartbeats {
-                    say(json!({"op": 11}));
-                }
-            }
+            Some(1) if state.acknowledges_heartbeats => say(json!({"op": 11})),
             Some(op @ (2 | 6)) => {
                 let intents = frame["d"]["intents"].as_u64().unwrap_or_default();
                 let is_resume = op == 6;
@@ -343,7 +344,7 @@ impl Fake {
                     let _ = line.send(Order::Close(code));
                     return;
                 }
-                state.line = Some(line.clone());
+                state.lines.push(line.clone());
                 if is_resume {
                     if frame["d"]["session_id"] != state.session.id.as_str() {
                         say(json!({"op": 9, "d": false}));
@@ -439,7 +440,6 @@ async fn serve(State(fake): State<Fake>, request: Request) -> Response<Body> {
         state.requests.push(Sent {
             method,
             path,
-            body,
             status,
             at: Instant::now(),
         });
@@ -485,7 +485,7 @@ impl Fakes {
             logins: Vec::new(),
             closes: Vec::new(),
             session: Session::default(),
-            line: None,
+            lines: Vec::new(),
             next_id: 1_000_000_000_000_000_000,
         }
     }

@@ -130,7 +130,7 @@ async fn a_lost_session_is_replaced_no_sooner_than_five_seconds_after_the_last()
     type Trouble = fn(&Fake);
     let troubles: [(&str, Trouble); 2] = [
         ("op 9 false", |fake| {
-            fake.frame(json!({"op": 9, "d": false}))
+            fake.frame(json!({"op": 9, "d": false}));
         }),
         ("close 4009", |fake| fake.close(4009)),
     ];
@@ -202,7 +202,6 @@ async fn a_server_that_is_down_is_tried_again_with_growing_pauses() {
     let mut with = With::fake(&fake, shipped());
     with.settings = Settings {
         api_url: format!("http://{address}"),
-        ..Settings::default()
     };
     let bot = with.launch(&fake);
     // Each round asks for the budget and the address.

@@ -3,8 +3,9 @@
 mod bot;
 mod commands;
 mod components;
-pub mod fake;
+mod fake;
 mod gateway;
 mod limits;
 mod mentions;
+mod process;
 mod rest;
