@@ -26,11 +26,27 @@ spec:
       containers: [{ name: app, image: registry.example/checkout:2 }]
 status: { replicas: 1, unavailableReplicas: 1, updatedReplicas: 1, observedGeneration: 1 }
 ---
+apiVersion: apps/v1
+kind: ReplicaSet
+metadata:
+  name: checkout-7899d5c6b8
+  labels: { app: checkout }
+  ownerReferences: [{ apiVersion: apps/v1, kind: Deployment, name: checkout, uid: checkout-1, controller: true }]
+spec:
+  replicas: 1
+  selector: { matchLabels: { app: checkout } }
+  template:
+    metadata: { labels: { app: checkout } }
+    spec:
+      containers: [{ name: app, image: registry.example/checkout:2 }]
+status: { replicas: 1, observedGeneration: 1 }
+---
 apiVersion: v1
 kind: Pod
 metadata:
   name: checkout-7899d5c6b8-x2x9z
   labels: { app: checkout }
+  ownerReferences: [{ apiVersion: apps/v1, kind: ReplicaSet, name: checkout-7899d5c6b8, uid: checkout-2, controller: true }]
 spec:
   containers: [{ name: app, image: registry.example/checkout:2 }]
 status:
