@@ -31,7 +31,7 @@ pub fn line(text: &str) -> String {
     shortened(&one_line, MAX_LINE)
 }
 
-/// Several lines (a log's tail), each as [`line`] leaves it, empty ones left out.
+/// Several lines (a log's tail), each as [`line()`] leaves it, empty ones left out.
 #[must_use]
 pub fn lines(text: &str) -> Vec<String> {
     without_secrets(&printable(bounded(text)))
