@@ -72,8 +72,8 @@ pub fn run(arguments: &Arguments, configured: &Configured) -> Result {
         width: super::width(),
     };
     super::print(&match arguments.format {
-        Format::Text => page.answer(&answer) + &page.evidence(evidence),
-        Format::Markdown => page.answer_markdown(&answer) + &page.evidence_markdown(evidence),
+        Format::Text => page.answer(&answer) + &render::evidence(evidence),
+        Format::Markdown => page.answer_markdown(&answer) + &render::evidence_markdown(evidence),
         Format::Json => {
             let mut object = full_json(&page, &question, &answer);
             object["evidence"] = json!(evidence);

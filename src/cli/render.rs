@@ -244,23 +244,6 @@ impl Page<'_> {
         })
     }
 
-    /// What the cluster shows, as text below an answer.
-    pub fn evidence(&self, evidence: Option<&Evidence>) -> String {
-        evidence.map_or_else(String::new, |evidence| {
-            let text = looking::text(evidence);
-            format!("\n{HEADING}What the cluster shows{HEADING:#}\n{text}")
-        })
-    }
-
-    /// What the cluster shows, as Markdown below an answer.
-    pub fn evidence_markdown(&self, evidence: Option<&Evidence>) -> String {
-        evidence.map_or_else(String::new, |evidence| {
-            // The cluster's own words cannot end the fence.
-            let text = looking::text(evidence).replace("```", "` ` `");
-            format!("\n## What the cluster shows\n\n```text\n{text}```\n")
-        })
-    }
-
     fn steps(&self, entry: &Entry) -> Vec<Block> {
         placeholder::fill(&entry.steps(self.version), &self.values)
     }
@@ -324,6 +307,23 @@ impl Page<'_> {
             let _ = writeln!(out, "{style}{line}{style:#}");
         }
     }
+}
+
+/// What the cluster shows, as text below an answer.
+pub(super) fn evidence(evidence: Option<&Evidence>) -> String {
+    evidence.map_or_else(String::new, |evidence| {
+        let text = looking::text(evidence);
+        format!("\n{HEADING}What the cluster shows{HEADING:#}\n{text}")
+    })
+}
+
+/// What the cluster shows, as Markdown below an answer.
+pub(super) fn evidence_markdown(evidence: Option<&Evidence>) -> String {
+    evidence.map_or_else(String::new, |evidence| {
+        // The cluster's own words cannot end the fence.
+        let text = looking::text(evidence).replace("```", "` ` `");
+        format!("\n## What the cluster shows\n\n```text\n{text}```\n")
+    })
 }
 
 /// The topics with their entries, as Markdown.

@@ -3,7 +3,7 @@
 mod bot;
 mod commands;
 mod components;
-mod fake;
+pub mod fake;
 mod gateway;
 mod limits;
 mod mentions;
