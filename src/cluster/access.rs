@@ -103,7 +103,7 @@ macro_rules! accesses {
     ($($resource:ident: $group:literal $version:literal $plural:literal $subresource:literal [$($verb:ident)+] $reach:ident $optional:literal,)+) => {
         /// The resources that are read.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[allow(missing_docs)]
+        #[allow(missing_docs, reason = "their names say it")]
         pub enum Resource {
             $($resource,)+
         }

@@ -127,13 +127,16 @@ pub struct Finding {
 }
 
 // serde's `serialize_with` hands over a reference to the field, whatever its type.
-#[allow(clippy::trivially_copy_pass_by_ref)]
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
 fn by_name<S: Serializer>(condition: &Condition, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(condition.name())
 }
 
 // serde's `serialize_with` hands over a reference to the field, whatever its type.
-#[allow(clippy::ref_option)]
+#[allow(clippy::ref_option, reason = "serde asks for a reference")]
 fn id_text<S: Serializer>(entry: &Option<EntryId>, serializer: S) -> Result<S::Ok, S::Error> {
     match entry {
         Some(id) => serializer.serialize_some(id.as_str()),

@@ -9,7 +9,7 @@ macro_rules! kinds {
     ($($kind:ident $resource:ident [$($alias:literal)+],)+) => {
         /// A kind of object that can be asked for.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[allow(missing_docs)]
+        #[allow(missing_docs, reason = "their names say it")]
         pub enum Kind {
             $($kind,)+
         }

@@ -44,8 +44,10 @@ pub(super) fn are_all_of_the_cluster(resources: &BTreeSet<Resource>) -> bool {
         .all(|resource| resource.access().reach == Reach::Cluster || *resource == Resource::Events)
 }
 
-// A table, one line for each condition.
-#[allow(clippy::too_many_lines)]
+#[allow(
+    clippy::too_many_lines,
+    reason = "a table, one line for each condition"
+)]
 fn of(condition: Condition) -> &'static [Resource] {
     use Resource as R;
     match condition {

@@ -3,9 +3,6 @@
 //! Two properties matter more than any other: nothing is said of what is well, and nothing is claimed that the objects do not say.
 //! So whatever is only just starting has a grace, and nothing is called missing unless the listing that lacks it is complete.
 
-// What was `said` and `since` when, a `case` and its `cause`: short words for different things.
-#![allow(clippy::similar_names)]
-
 mod autoscaling;
 mod beside;
 mod budget;

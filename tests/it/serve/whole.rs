@@ -137,10 +137,21 @@ async fn both_adapters_answer_and_the_process_ends_in_peace() {
         ),
     ]);
     serving.until_ready().await;
-    assert_eq!(
-        serving.page("/readyz").await.1,
-        "ready\ncontent: ready\nconfig: ready\nstate: ready\nslack: ready\ndiscord: ready\n"
-    );
+    // One of Slack's two connections is enough to be ready; the page may still say that the other is coming.
+    let page = serving.page("/readyz").await.1;
+    for line in [
+        "ready",
+        "content: ready",
+        "config: ready",
+        "state: ready",
+        "slack: ready",
+        "discord: ready",
+    ] {
+        assert!(
+            page.lines().any(|shown| shown.starts_with(line)),
+            "{line} in {page}"
+        );
+    }
 
     let url = slack.response_url();
     let command = json!({
@@ -215,7 +226,7 @@ async fn both_adapters_answer_and_the_process_ends_in_peace() {
 async fn a_section_without_its_secret_names_the_variable() {
     let mut serving = Serving::start(&[
         ("K8SFAQ__SLACK__MODE", "http"),
-        ("K8SFAQ__DISCORD__DRAIN_SECONDS", "1"),
+        ("K8SFAQ__DISCORD__API_URL", "https://discord.com"),
         ("SLACK_BOT_TOKEN_FILE", "/no/such/file"),
     ]);
     let status = serving.ended().await;
