@@ -102,9 +102,9 @@ impl Where {
         }
         match configured {
             [] => Ok(cluster::Settings::default()),
-            [(_, settings)] => Ok(settings.clone()),
-            several => {
-                let names: Vec<&str> = several.iter().map(|(name, _)| name.as_str()).collect();
+            [(_, only)] => Ok(only.clone()),
+            all => {
+                let names: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
                 Err(format!(
                     "the settings name several clusters ({}): say which with --context",
                     names.join(", ")

@@ -193,7 +193,7 @@ fn with_its_kind(words: &[&str]) -> Option<Asked> {
     guess
 }
 
-/// What ReplicaSets and Deployments call their pods: nothing else looks like it.
+/// What a `ReplicaSet` calls its pods: nothing else looks like it.
 static POD_NAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new("^[a-z0-9][a-z0-9.-]*-[b-df-hj-np-tv-z0-9]{6,10}-[b-df-hj-np-tv-z0-9]{5}$").ok()
 });
@@ -292,8 +292,10 @@ fn namespace_of(words: &[&str]) -> Option<Namespace> {
 
 fn namespace_after(rest: &[&str]) -> Option<Namespace> {
     match rest {
-        ["the", "namespace", name, ..] | ["namespace", name, ..] => name.parse().ok(),
-        ["the", name, "namespace", ..] | [name, "namespace", ..] => name.parse().ok(),
+        ["the", "namespace", name, ..]
+        | ["namespace", name, ..]
+        | ["the", name, "namespace", ..]
+        | [name, "namespace", ..] => name.parse().ok(),
         [name, ..] => named_namespace(name),
         [] => None,
     }
