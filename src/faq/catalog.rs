@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use jiff::civil::Date;
 use rust_embed::RustEmbed;
@@ -164,25 +167,51 @@ impl Catalog {
 struct Shipped;
 
 fn shipped_layer(problems: &mut Vec<Problem>) -> Vec<Parsed> {
-    let mut paths: Vec<_> = Shipped::iter().collect();
-    paths.sort();
-    let mut layer = Vec::with_capacity(paths.len());
-    for name in paths {
-        let path = format!("content/{name}");
-        let Some(file) = Shipped::get(&name) else {
-            continue;
-        };
+    let mut names: Vec<_> = Shipped::iter().collect();
+    names.sort();
+    parse_all(&names, problems, |name, problems| {
+        let file = Shipped::get(name)?;
         let topic = name.split_once('/').map_or("", |(topic, _)| topic);
-        layer.extend(parse_file(
-            &path,
+        parse_file(
+            &format!("content/{name}"),
             Path::new(name.as_ref()),
             topic,
             Origin::Shipped,
             &file.data,
             problems,
-        ));
-    }
-    layer
+        )
+    })
+}
+
+/// Parses files on every core there is; their order stays.
+fn parse_all<File: Sync>(
+    files: &[File],
+    problems: &mut Vec<Problem>,
+    parse: impl Fn(&File, &mut Vec<Problem>) -> Option<Parsed> + Sync,
+) -> Vec<Parsed> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let share = files.len().div_ceil(threads).max(1);
+    let parse_some = &|files: &[File]| {
+        let mut problems = Vec::new();
+        let parsed: Vec<Parsed> = files
+            .iter()
+            .filter_map(|file| parse(file, &mut problems))
+            .collect();
+        (parsed, problems)
+    };
+    thread::scope(|scope| {
+        let parts: Vec<_> = files
+            .chunks(share)
+            .map(|files| scope.spawn(move || parse_some(files)))
+            .collect();
+        let mut layer = Vec::with_capacity(files.len());
+        for part in parts {
+            let (parsed, found) = part.join().unwrap_or_else(|panic| resume_unwind(panic));
+            layer.extend(parsed);
+            problems.extend(found);
+        }
+        layer
+    })
 }
 
 /// Deepest folder below a team's own: topics, and one more.
@@ -196,26 +225,27 @@ fn folder_layer(folder: &Path, problems: &mut Vec<Problem>) -> Vec<Parsed> {
     let mut visited = BTreeSet::new();
     walk(folder, MAX_FOLDER_DEPTH, &mut visited, &mut files, problems);
     files.sort();
-    let mut layer = Vec::new();
-    for file in files {
+    parse_all(&files, problems, |file, problems| {
         let path = file.display().to_string();
         let topic = file
             .parent()
             .and_then(Path::file_name)
             .map_or_else(|| "own".to_owned(), |name| name.to_string_lossy().into());
-        match read_bounded(&file) {
-            Ok(bytes) => layer.extend(parse_file(
+        match read_bounded(file) {
+            Ok(bytes) => parse_file(
                 &path,
-                &file,
+                file,
                 &topic,
                 Origin::Folder(folder.to_owned()),
                 &bytes,
                 problems,
-            )),
-            Err(error) => problems.push(unreadable(&file, &error)),
+            ),
+            Err(error) => {
+                problems.push(unreadable(file, &error));
+                None
+            }
         }
-    }
-    layer
+    })
 }
 
 /// Finds the Markdown files below a folder. What is hidden is passed over, as in a mounted `ConfigMap`, and so are loops of links.

@@ -317,8 +317,8 @@ fn signatures_match_no_other_sample(world: &World<'_>, problems: &mut Vec<Proble
         problems.push(Place::START.problem(
             "content",
             Severity::Problem,
-            "all signatures together need too much memory",
-            "simplify the patterns with large repetitions",
+            "all signatures together are too long to be looked for at once",
+            "take out those that no line needs",
         ));
         return;
     };

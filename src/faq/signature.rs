@@ -1,17 +1,14 @@
 //! Error lines and patterns that name an entry, and finding them in a pasted text.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::OnceLock;
 
-use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+use aho_corasick::{AhoCorasick, MatchKind};
+use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::hir::{Hir, HirKind};
 
 /// Memory that one compiled pattern may take, in bytes: a pattern from content must not be able to exhaust it.
 const PATTERN_SIZE_LIMIT: usize = 1 << 20;
-
-/// Memory that all patterns of a catalog may take together, in bytes.
-const SET_SIZE_LIMIT: usize = 1 << 28;
-
-/// Memory for the lazily built automaton of all patterns, in bytes: enough to keep it through a long paste.
-const SET_DFA_LIMIT: usize = 1 << 23;
 
 /// A literal error line or pattern that names an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,10 +43,17 @@ impl Signature {
 }
 
 /// All signatures of a catalog, ready to be looked for at once.
+///
+/// Compiling some hundred expressions takes longer than all else at the start, and a text matches two or three. So the
+/// literals that they cannot match without are looked for first, all in one pass, and an expression is compiled when one
+/// of its own is met.
 #[derive(Debug)]
 pub struct Signatures {
-    set: RegexSet,
-    /// The single expressions, compiled when they are first needed: the set says which match, these say where.
+    literals: AhoCorasick,
+    /// The signatures that cannot match without a literal, by its number.
+    having: Vec<Vec<usize>>,
+    /// Those that can match without any literal.
+    without: Vec<usize>,
     patterns: Vec<(String, OnceLock<Option<Regex>>)>,
 }
 
@@ -63,37 +67,51 @@ pub struct Found {
 }
 
 impl Signatures {
-    /// Compiles signatures.
+    /// Makes signatures ready. One that does not compile, or matches an empty line, finds nothing; `matches_its_sample` says why.
     ///
     /// # Errors
-    /// Together they need more memory than is allowed.
+    /// Their literals are too many for one automaton: more than 2³¹ bytes.
     pub fn new<'a>(signatures: impl IntoIterator<Item = &'a Signature>) -> Result<Self, String> {
-        let patterns: Vec<String> = signatures
-            .into_iter()
-            .map(|signature| signature.pattern.clone())
-            .collect();
-        let set = RegexSetBuilder::new(&patterns)
-            .case_insensitive(true)
-            .unicode(false)
-            .size_limit(SET_SIZE_LIMIT)
-            .dfa_size_limit(SET_DFA_LIMIT)
-            .build()
-            .map_err(|error| last_line(&error.to_string()))?;
+        let mut literals: Vec<String> = Vec::new();
+        let mut numbers: HashMap<String, usize> = HashMap::new();
+        let mut having: Vec<Vec<usize>> = Vec::new();
+        let mut without = Vec::new();
+        let mut patterns = Vec::new();
+        for (index, signature) in signatures.into_iter().enumerate() {
+            match required(&signature.pattern) {
+                Some(required) => {
+                    for literal in required {
+                        let number = *numbers.entry(literal).or_insert_with_key(|literal| {
+                            literals.push(literal.clone());
+                            having.push(Vec::new());
+                            literals.len() - 1
+                        });
+                        having[number].push(index);
+                    }
+                }
+                None => without.push(index),
+            }
+            patterns.push((signature.pattern.clone(), OnceLock::new()));
+        }
+        let literals = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .match_kind(MatchKind::Standard)
+            .build(&literals)
+            .map_err(|error| error.to_string())?;
         Ok(Signatures {
-            set,
-            patterns: patterns
-                .into_iter()
-                .map(|pattern| (pattern, OnceLock::new()))
-                .collect(),
+            literals,
+            having,
+            without,
+            patterns,
         })
     }
 
-    /// The numbers of the signatures that match a line.
+    /// The numbers of the signatures that match a line, in the order in which they were given.
     #[must_use]
     pub fn matching(&self, line: &str) -> Vec<usize> {
-        self.set
-            .matches(fold(line).as_bytes())
+        self.find(line)
             .into_iter()
+            .map(|found| found.index)
             .collect()
     }
 
@@ -101,19 +119,57 @@ impl Signatures {
     #[must_use]
     pub fn find(&self, line: &str) -> Vec<Found> {
         let line = fold(line);
-        self.set
-            .matches(line.as_bytes())
+        let mut possible: BTreeSet<usize> = self.without.iter().copied().collect();
+        for literal in self.literals.find_overlapping_iter(&line) {
+            possible.extend(&self.having[literal.pattern()]);
+        }
+        possible
             .into_iter()
             .filter_map(|index| {
                 let (pattern, regex) = &self.patterns[index];
                 let found = regex
-                    .get_or_init(|| compile(pattern).ok())
+                    .get_or_init(|| compile(pattern).ok().filter(|regex| !regex.is_match(b"")))
                     .as_ref()?
                     .find(line.as_bytes())?;
                 let fragment = String::from_utf8_lossy(found.as_bytes()).into_owned();
                 Some(Found { index, fragment })
             })
             .collect()
+    }
+}
+
+/// Literals of which one stands, in whatever case, in every text that a pattern matches; `None` where none must.
+fn required(pattern: &str) -> Option<Vec<String>> {
+    let hir = regex_syntax::ParserBuilder::new()
+        .unicode(false)
+        .utf8(false)
+        .build()
+        .parse(pattern)
+        .ok()?;
+    required_of(&hir)
+}
+
+fn required_of(hir: &Hir) -> Option<Vec<String>> {
+    /// Shorter ones stand in every other line.
+    const SHORTEST: usize = 3;
+    /// More alternatives than this are no filter.
+    const MOST: usize = 16;
+    match hir.kind() {
+        HirKind::Literal(literal) => {
+            let text = std::str::from_utf8(&literal.0).ok()?.to_ascii_lowercase();
+            (text.len() >= SHORTEST).then(|| vec![text])
+        }
+        HirKind::Capture(capture) => required_of(&capture.sub),
+        HirKind::Repetition(repetition) if repetition.min > 0 => required_of(&repetition.sub),
+        HirKind::Concat(parts) => parts
+            .iter()
+            .filter_map(required_of)
+            .max_by_key(|literals| literals.iter().map(String::len).min()),
+        HirKind::Alternation(parts) => {
+            let each: Option<Vec<Vec<String>>> = parts.iter().map(required_of).collect();
+            Some(each?.concat()).filter(|literals| literals.len() <= MOST)
+        }
+        _ => None,
     }
 }
 
@@ -172,6 +228,18 @@ mod tests {
         assert!(signature("a*", "aaa").matches_its_sample().is_err());
         assert!(signature("(", "(").matches_its_sample().is_err());
         assert!(signature("(?=x)y", "y").matches_its_sample().is_err());
+    }
+
+    #[test]
+    fn what_a_pattern_cannot_match_without_is_found_in_it() {
+        let of = |pattern| required(pattern).unwrap_or_default();
+        assert_eq!(of(r"exit code:?\s+137\b"), ["exit code"]);
+        assert_eq!(
+            of("(NoSuchHost|x509: .{1,9} expired)"),
+            ["nosuchhost", " expired"]
+        );
+        assert_eq!(of("(no such host)?"), [""; 0]);
+        assert_eq!(of(r"[a-z]+\d{3}"), [""; 0]);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The analyzer: text → words → terms, the same for entries and for questions.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use frostem::{Algorithm, Stemmer};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::QueryTerm;
 use super::rank::Vocabulary;
@@ -16,43 +16,73 @@ const MAX_WORD: usize = 64;
 /// Most neighbouring words that are tried as one: `persistent volume claim` and `crash loop back off`.
 const MAX_JOINED: usize = 4;
 
-static STOPPED: LazyLock<HashSet<&'static str>> =
+static STOPPED: LazyLock<FxHashSet<&'static str>> =
     LazyLock::new(|| STOP_WORDS.iter().copied().collect());
 
-static CANONICAL: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
+static CANONICAL: LazyLock<FxHashMap<&'static str, &'static str>> = LazyLock::new(|| {
     SAME.iter()
         .flat_map(|group| group.iter().map(|word| (*word, group[0])))
         .collect()
 });
 
-static COUNTED_AS: LazyLock<HashMap<&'static str, &'static str>> =
+static COUNTED_AS: LazyLock<FxHashMap<&'static str, &'static str>> =
     LazyLock::new(|| ALSO.iter().copied().collect());
 
-static OUR_TERMS: LazyLock<HashSet<String>> =
+static OUR_TERMS: LazyLock<FxHashSet<String>> =
     LazyLock::new(|| OURS.iter().map(|word| canonical(word)).collect());
 
-/// A word of a text, in lower case, with its place among the text's words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Word {
-    pub text: String,
+/// The words of a text, in lower case.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    /// All of them, one after another: neighbours written as one are a slice.
+    letters: String,
+    words: Vec<Word>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    start: usize,
+    end: usize,
     /// The number of the white-space-separated run that it stands in: `Crash` and `Loop` of `CrashLoop` share one.
-    pub run: usize,
+    run: usize,
+}
+
+impl Words {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.words
+            .iter()
+            .map(|word| &self.letters[word.start..word.end])
+    }
+
+    /// Some neighbours as one word.
+    fn joined(&self, first: usize, last: usize) -> &str {
+        &self.letters[self.words[first].start..self.words[last].end]
+    }
+
+    fn push(&mut self, part: &str, run: usize) {
+        if part.is_empty() || part.len() > MAX_WORD {
+            return;
+        }
+        let start = self.letters.len();
+        if part.is_ascii() {
+            self.letters.push_str(part);
+            self.letters[start..].make_ascii_lowercase();
+        } else {
+            self.letters
+                .extend(part.chars().flat_map(char::to_lowercase));
+        }
+        let end = self.letters.len();
+        self.words.push(Word { start, end, run });
+    }
 }
 
 /// Splits a text into words: at everything that is no letter or digit, and inside `CamelCase`.
-pub(super) fn words(text: &str) -> Vec<Word> {
-    let mut words = Vec::new();
+pub(super) fn words(text: &str) -> Words {
+    let mut words = Words::default();
     for (run, chunk) in text.split_whitespace().enumerate() {
         let chunk = without_apostrophes(chunk);
         for piece in chunk.split(|letter: char| !letter.is_alphanumeric()) {
-            split_camel_case(piece, |part| {
-                if part.len() <= MAX_WORD {
-                    words.push(Word {
-                        text: part.to_lowercase(),
-                        run,
-                    });
-                }
-            });
+            split_camel_case(piece, |part| words.push(part, run));
         }
     }
     words
@@ -70,6 +100,10 @@ fn without_apostrophes(chunk: &str) -> Cow<'_, str> {
 
 /// `CrashLoopBackOff` → `Crash` `Loop` `Back` `Off`, `OOMKilled` → `OOM` `Killed`, `IPs` and `K8s` stay.
 fn split_camel_case<'a>(piece: &'a str, mut push: impl FnMut(&'a str)) {
+    if piece.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        push(piece);
+        return;
+    }
     let letters: Vec<(usize, char)> = piece.char_indices().collect();
     let mut start = 0;
     for window in 1..letters.len() {
@@ -94,7 +128,7 @@ fn split_camel_case<'a>(piece: &'a str, mut push: impl FnMut(&'a str)) {
 
 /// Words written as one that the entries know: `crashloopbackoff`, `daemonset`.
 #[derive(Debug, Default)]
-pub(super) struct Compounds(HashSet<String>);
+pub(super) struct Compounds(FxHashSet<String>);
 
 impl Compounds {
     /// The compounds of the word lists.
@@ -106,22 +140,31 @@ impl Compounds {
     pub(super) fn learn(&mut self, text: &str) {
         let words = words(text);
         let mut first = 0;
-        while first < words.len() {
-            let length = words[first..]
+        while first < words.words.len() {
+            let run = words.words[first].run;
+            let length = words.words[first..]
                 .iter()
-                .take_while(|word| word.run == words[first].run)
+                .take_while(|word| word.run == run)
                 .count();
-            let run = &words[first..first + length];
-            if (2..=MAX_JOINED).contains(&run.len()) && run.iter().all(|word| is_name(&word.text)) {
-                self.0.insert(joined(run));
-            }
-            for word in run
-                .iter()
-                .filter(|word| word.text.len() >= 6 && is_name(&word.text))
+            let last = first + length - 1;
+            if (2..=MAX_JOINED).contains(&length)
+                && (first..=last).all(|at| is_name(words.joined(at, at)))
             {
-                self.0.insert(word.text.clone());
+                self.add(words.joined(first, last));
+            }
+            for at in first..=last {
+                let word = words.joined(at, at);
+                if word.len() >= 6 && is_name(word) {
+                    self.add(word);
+                }
             }
             first += length;
+        }
+    }
+
+    fn add(&mut self, word: &str) {
+        if !self.0.contains(word) {
+            self.0.insert(word.to_owned());
         }
     }
 
@@ -132,10 +175,6 @@ impl Compounds {
 
 fn is_name(word: &str) -> bool {
     word.len() >= 2 && word.bytes().all(|byte| byte.is_ascii_lowercase())
-}
-
-fn joined(words: &[Word]) -> String {
-    words.iter().map(|word| word.text.as_str()).collect()
 }
 
 /// A term of a text.
@@ -154,52 +193,44 @@ impl Term {
             Term::Own(text) | Term::Also(text) => text,
         }
     }
-
-    pub(super) fn into_text(self) -> String {
-        match self {
-            Term::Own(text) | Term::Also(text) => text,
-        }
-    }
 }
 
 /// A word, or some neighbours as one, ready to become terms.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Surface {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Surface<'a> {
     /// In lower case, not stemmed.
-    pub text: String,
+    pub text: &'a str,
     /// Whether it was joined from several words, which stand beside it.
     pub is_joined: bool,
 }
 
 /// The words that say something, and the compounds that they make together.
-pub(super) fn surfaces(text: &str, compounds: &Compounds) -> Vec<Surface> {
-    let words = words(text);
-    let mut surfaces = Vec::with_capacity(words.len());
-    let mut together = String::new();
-    for first in 0..words.len() {
-        let word = &words[first].text;
-        if !is_stopped(word) {
-            surfaces.push(Surface {
-                text: word.clone(),
+pub(super) fn each_surface(
+    words: &Words,
+    compounds: &Compounds,
+    mut each: impl FnMut(Surface<'_>),
+) {
+    for (first, text) in words.iter().enumerate() {
+        if !is_stopped(text) {
+            each(Surface {
+                text,
                 is_joined: false,
             });
         }
-        together.clear();
-        together.push_str(word);
-        for next in words[first + 1..].iter().take(MAX_JOINED - 1) {
-            together.push_str(&next.text);
-            if together.len() > MAX_WORD {
+        let last = words.words.len().min(first + MAX_JOINED);
+        for next in first + 1..last {
+            let text = words.joined(first, next);
+            if text.len() > MAX_WORD {
                 break;
             }
-            if compounds.contains(&together) {
-                surfaces.push(Surface {
-                    text: together.clone(),
+            if compounds.contains(text) {
+                each(Surface {
+                    text,
                     is_joined: true,
                 });
             }
         }
     }
-    surfaces
 }
 
 /// Whether a word says nothing: a stop word, a single letter, or a number that names nothing.
@@ -219,17 +250,15 @@ pub(super) fn is_nearly_stopped(word: &str) -> bool {
 }
 
 /// A text's words and nothing else: what two wordings that differ in case and punctuation have in common.
-pub(super) fn plain(text: &str) -> String {
-    let words: Vec<String> = words(text).into_iter().map(|word| word.text).collect();
+pub(super) fn plain(words: &Words) -> String {
+    let words: Vec<&str> = words.iter().collect();
     words.join(" ")
 }
 
 /// Whose words a question uses.
 pub(super) fn vocabulary(question: &str, terms: &[QueryTerm]) -> Vocabulary {
     Vocabulary {
-        is_foreign: words(question)
-            .iter()
-            .any(|word| FOREIGN.contains(&word.text.as_str())),
+        is_foreign: words(question).iter().any(|word| FOREIGN.contains(&word)),
         // A corrected word is ours as well, but not one that only counts as another.
         is_ours: terms
             .iter()
@@ -278,18 +307,17 @@ mod tests {
     use super::*;
 
     fn split(text: &str) -> Vec<String> {
-        words(text).into_iter().map(|word| word.text).collect()
+        words(text).iter().map(str::to_owned).collect()
     }
 
     fn analyzed(text: &str) -> Vec<String> {
         let mut compounds = Compounds::new();
         compounds.learn("CrashLoopBackOff DaemonSet cordon");
-        let terms: BTreeSet<String> = surfaces(text, &compounds)
-            .iter()
-            .flat_map(|surface| terms(&surface.text))
-            .map(|term| term.text().to_owned())
-            .collect();
-        terms.into_iter().collect()
+        let mut found = BTreeSet::new();
+        each_surface(&words(text), &compounds, |surface| {
+            found.extend(terms(surface.text).map(|term| term.text().to_owned()));
+        });
+        found.into_iter().collect()
     }
 
     #[test]

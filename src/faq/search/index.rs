@@ -9,15 +9,15 @@ use tantivy::{Index as TantivyIndex, IndexSettings, Searcher, TantivyDocument, T
 /// Memory that building begins with, in bytes: tantivy's least. It grows as needed, and there is one segment whatever the size.
 const BUILD_MEMORY: usize = 15_000_000;
 
-/// A document's terms, field by field.
+/// A document's terms, field by field, each followed by a space.
 #[derive(Debug, Default)]
 pub(super) struct Document {
-    pub title: Vec<String>,
-    pub aliases: Vec<String>,
-    pub signatures: Vec<String>,
-    pub body: Vec<String>,
-    /// The words before stemming, for spelling.
-    pub surfaces: Vec<String>,
+    pub title: String,
+    pub aliases: String,
+    pub signatures: String,
+    pub body: String,
+    /// Words before stemming, for spelling: those that no document before it has.
+    pub surfaces: String,
 }
 
 /// How much each field counts.
@@ -61,11 +61,11 @@ impl Index {
             .single_segment_index_writer::<TantivyDocument>(RamDirectory::create(), BUILD_MEMORY)?;
         for document in documents {
             let mut indexed = TantivyDocument::default();
-            indexed.add_text(fields.title, document.title.join(" "));
-            indexed.add_text(fields.aliases, document.aliases.join(" "));
-            indexed.add_text(fields.signatures, document.signatures.join(" "));
-            indexed.add_text(fields.body, document.body.join(" "));
-            indexed.add_text(fields.surfaces, document.surfaces.join(" "));
+            indexed.add_text(fields.title, document.title);
+            indexed.add_text(fields.aliases, document.aliases);
+            indexed.add_text(fields.signatures, document.signatures);
+            indexed.add_text(fields.body, document.body);
+            indexed.add_text(fields.surfaces, document.surfaces);
             writer.add_document(indexed)?;
         }
         let searcher = writer.finalize()?.reader()?.searcher();

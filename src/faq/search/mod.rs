@@ -1,21 +1,23 @@
 //! Search: a question in anybody's words → the entries that answer it, and how sure that is.
 
 mod analyzer;
+mod builder;
 mod index;
 mod paste;
 mod rank;
 mod words;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
 
 use super::answer::{Answer, Hit, MAX_HITS};
 use super::catalog::Catalog;
-use super::entry::Entry;
 use super::id::EntryId;
-use super::markdown::plain_blocks;
 use super::signature::{Found, Signature, Signatures};
 use analyzer::{Compounds, Surface, Term};
-use index::{Document, Index};
+use builder::Builder;
+use index::Index;
 use rank::{Ranked, Style, Vocabulary};
 
 /// Longest question that is looked at, in characters; of a longer one its end. A pasted `kubectl describe` of a large pod has about this many.
@@ -34,16 +36,16 @@ type TermId = u32;
 pub(super) struct Search {
     index: Index,
     compounds: Compounds,
-    terms: HashMap<String, TermId>,
+    terms: FxHashMap<String, TermId>,
     /// In how many entries each term stands.
     frequencies: Vec<u32>,
     /// In how many entries' titles and aliases each term stands.
     worded_frequencies: Vec<u32>,
     /// The entry of each title and alias, by its plain words.
-    exact: HashMap<String, usize>,
+    exact: FxHashMap<String, usize>,
     entries: Vec<Indexed>,
-    /// The words of the entries before stemming.
-    surfaces: HashSet<String>,
+    /// The words of the entries before stemming, each with its terms: its own, and the one that it also counts as.
+    surfaces: FxHashMap<String, (TermId, Option<TermId>)>,
     signatures: Signatures,
     /// The entry of each signature.
     owners: Vec<usize>,
@@ -93,37 +95,32 @@ impl Search {
             }
         }
         let mut builder = Builder::default();
-        // The signatures take about as long as everything else, and need nothing of it.
-        let (index, signatures) = std::thread::scope(|scope| {
-            let compiling = scope.spawn(|| compiled(catalog));
-            let documents = catalog
+        let index = Index::build(
+            catalog
                 .entries()
-                .map(|entry| builder.add(entry, &compounds));
-            (Index::build(documents), compiling.join())
-        });
-        let index = index?;
-        let (signatures, owners) = signatures
-            .map_err(|_| "compiling the signatures panicked".to_owned())
-            .and_then(|compiled| compiled)
-            .map_err(tantivy::TantivyError::InvalidArgument)?;
-        let Builder {
-            terms,
-            frequencies,
-            worded_frequencies,
-            exact,
-            entries,
-            surfaces,
-            ..
-        } = builder;
+                .map(|entry| builder.add(entry, &compounds)),
+        )?;
+        let (signatures, owners): (Vec<&Signature>, Vec<usize>) = catalog
+            .entries()
+            .enumerate()
+            .flat_map(|(at, entry)| {
+                entry
+                    .signatures
+                    .iter()
+                    .map(move |signature| (signature, at))
+            })
+            .unzip();
+        let signatures =
+            Signatures::new(signatures).map_err(tantivy::TantivyError::InvalidArgument)?;
         let mut search = Search {
             index,
             compounds,
-            terms,
-            frequencies,
-            worded_frequencies,
-            exact,
-            entries,
-            surfaces,
+            terms: builder.terms,
+            frequencies: builder.frequencies,
+            worded_frequencies: builder.worded_frequencies,
+            exact: builder.exact,
+            entries: builder.entries,
+            surfaces: builder.surfaces,
             signatures,
             owners,
         };
@@ -149,7 +146,10 @@ impl Search {
     pub(super) fn search(&self, question: &str) -> Answer {
         let question = bounded(question);
         let matched = self.matched(question);
-        let exact = self.exact.get(&analyzer::plain(question)).copied();
+        let exact = self
+            .exact
+            .get(&analyzer::plain(&analyzer::words(question)))
+            .copied();
         let is_pasted = paste::is_pasted(question);
         let text = if is_pasted {
             paste::essence(question)
@@ -237,20 +237,19 @@ impl Search {
             let known = weights.entry(term.text().to_owned()).or_insert(0.0);
             *known = known.max(weight);
         };
-        let surfaces = analyzer::surfaces(text, &self.compounds);
-        for surface in &surfaces {
-            if self.is_known(&surface.text) {
-                for term in analyzer::terms(&surface.text) {
+        analyzer::each_surface(&analyzer::words(text), &self.compounds, |surface| {
+            if self.is_known(surface.text) {
+                for term in analyzer::terms(surface.text) {
                     add(term, 1.0);
                 }
-                continue;
+                return;
             }
-            if analyzer::is_nearly_stopped(&surface.text) {
-                continue;
+            if analyzer::is_nearly_stopped(surface.text) {
+                return;
             }
             let meant = self.meant(surface);
             if meant.is_empty()
-                && let Some(term) = analyzer::terms(&surface.text).next()
+                && let Some(term) = analyzer::terms(surface.text).next()
             {
                 add(term, 1.0);
             }
@@ -259,7 +258,7 @@ impl Search {
                     add(term, weight);
                 }
             }
-        }
+        });
         let mut terms: Vec<QueryTerm> = weights
             .into_iter()
             .map(|(text, weight)| {
@@ -288,15 +287,15 @@ impl Search {
     }
 
     fn is_known(&self, surface: &str) -> bool {
-        self.surfaces.contains(surface)
+        self.surfaces.contains_key(surface)
             || analyzer::terms(surface)
                 .next()
                 .is_some_and(|term| self.terms.contains_key(term.text()))
     }
 
     /// What an unknown word most likely means: two known words written as one, or a known word with a typing error.
-    fn meant(&self, surface: &Surface) -> Vec<(String, f32)> {
-        let word = surface.text.as_str();
+    fn meant(&self, surface: Surface<'_>) -> Vec<(String, f32)> {
+        let word = surface.text;
         let length = word.chars().count();
         if surface.is_joined || !word.chars().all(char::is_alphabetic) || length < 4 {
             return Vec::new();
@@ -339,7 +338,7 @@ impl Search {
         (SHORTEST..=word.len() - SHORTEST)
             .map(|at| word.split_at(at))
             .filter(|(first, second)| {
-                self.surfaces.contains(*first) && self.surfaces.contains(*second)
+                self.surfaces.contains_key(*first) && self.surfaces.contains_key(*second)
             })
             .max_by_key(|(first, second)| self.frequency(first).min(self.frequency(second)))
             .map(|(first, second)| (first.to_owned(), second.to_owned()))
@@ -376,26 +375,6 @@ impl Search {
     }
 }
 
-/// The signatures of all entries, and the entry of each.
-fn compiled(catalog: &Catalog) -> Result<(Signatures, Vec<usize>), String> {
-    let all = || {
-        catalog.entries().enumerate().flat_map(|(at, entry)| {
-            entry
-                .signatures
-                .iter()
-                .map(move |signature| (signature, at))
-        })
-    };
-    if let Ok(signatures) = Signatures::new(all().map(|(signature, _)| signature)) {
-        return Ok((signatures, all().map(|(_, at)| at).collect()));
-    }
-    // A team's own folder has brought one that does not compile: `check` reports it, and the others work.
-    let (usable, owners): (Vec<&Signature>, Vec<usize>) = all()
-        .filter(|(signature, _)| signature.matches_its_sample().is_ok())
-        .unzip();
-    Ok((Signatures::new(usable)?, owners))
-}
-
 /// The end of a question that is too long: events and errors stand at the end of what is pasted.
 fn bounded(question: &str) -> &str {
     match question.char_indices().rev().nth(MAX_QUESTION) {
@@ -411,129 +390,4 @@ fn common_prefix(a: &str, b: &str) -> usize {
 /// Whether a known word can be what was meant: at two edits, the beginnings must agree.
 fn plausible(word: &str, known: &str, distance: u8) -> bool {
     distance < 2 || common_prefix(word, known) >= 2
-}
-
-#[derive(Default)]
-struct Builder {
-    terms: HashMap<String, TermId>,
-    frequencies: Vec<u32>,
-    worded_frequencies: Vec<u32>,
-    exact: HashMap<String, usize>,
-    entries: Vec<Indexed>,
-    surfaces: HashSet<String>,
-    /// The terms of each surface that was met.
-    known: HashMap<String, Vec<Term>>,
-}
-
-impl Builder {
-    fn add(&mut self, entry: &Entry, compounds: &Compounds) -> Document {
-        let mut document = Document::default();
-        let mut surfaces = BTreeSet::new();
-        let mut wordings = Vec::new();
-        for (place, wording) in entry.wordings().enumerate() {
-            let mut ids = Vec::new();
-            self.exact
-                .entry(analyzer::plain(wording))
-                .or_insert(self.entries.len());
-            for surface in analyzer::surfaces(wording, compounds) {
-                for term in self.terms_of(&surface.text) {
-                    if let Term::Own(text) = &term {
-                        ids.push(self.id(text));
-                    }
-                    let field = if place == 0 {
-                        &mut document.title
-                    } else {
-                        &mut document.aliases
-                    };
-                    field.push(term.text().to_owned());
-                }
-                surfaces.insert(surface.text);
-            }
-            ids.sort_unstable();
-            ids.dedup();
-            wordings.push(Wording {
-                terms: ids,
-                mass: 0.0,
-            });
-        }
-        let worded: BTreeSet<TermId> = wordings
-            .iter()
-            .flat_map(|wording: &Wording| wording.terms.iter().copied())
-            .collect();
-        for id in worded {
-            self.worded_frequencies[id as usize] += 1;
-        }
-        for signature in &entry.signatures {
-            let masked = paste::masked(&signature.sample);
-            self.push_terms(&masked, compounds, &mut document.signatures, &mut surfaces);
-        }
-        let mut body = entry.lead_text();
-        body.push('\n');
-        body.push_str(&plain_blocks(&entry.body));
-        for tag in entry.tags.iter().chain([&entry.topic]) {
-            body.push('\n');
-            body.push_str(tag);
-        }
-        for condition in entry.explains.iter().chain(&entry.looks_for) {
-            body.push('\n');
-            body.push_str(condition.name());
-        }
-        self.push_terms(&body, compounds, &mut document.body, &mut surfaces);
-        let mut all: Vec<TermId> = document
-            .title
-            .iter()
-            .chain(&document.aliases)
-            .chain(&document.signatures)
-            .chain(&document.body)
-            .map(|text| self.id(text))
-            .collect();
-        all.sort_unstable();
-        all.dedup();
-        for id in &all {
-            self.frequencies[*id as usize] += 1;
-        }
-        self.surfaces.extend(surfaces.iter().cloned());
-        document.surfaces = surfaces.into_iter().collect();
-        self.entries.push(Indexed {
-            id: entry.id.clone(),
-            wordings,
-            all,
-        });
-        document
-    }
-
-    fn id(&mut self, term: &str) -> TermId {
-        if let Some(id) = self.terms.get(term) {
-            return *id;
-        }
-        let id = TermId::try_from(self.frequencies.len()).unwrap_or(TermId::MAX);
-        self.frequencies.push(0);
-        self.worded_frequencies.push(0);
-        self.terms.insert(term.to_owned(), id);
-        id
-    }
-
-    fn push_terms(
-        &mut self,
-        text: &str,
-        compounds: &Compounds,
-        field: &mut Vec<String>,
-        surfaces: &mut BTreeSet<String>,
-    ) {
-        for surface in analyzer::surfaces(text, compounds) {
-            let terms = self.terms_of(&surface.text);
-            field.extend(terms.into_iter().map(Term::into_text));
-            surfaces.insert(surface.text);
-        }
-    }
-
-    /// The terms of a surface; entries share most of their words, and stemming takes time.
-    fn terms_of(&mut self, surface: &str) -> Vec<Term> {
-        if let Some(terms) = self.known.get(surface) {
-            return terms.clone();
-        }
-        let terms: Vec<Term> = analyzer::terms(surface).collect();
-        self.known.insert(surface.to_owned(), terms.clone());
-        terms
-    }
 }
