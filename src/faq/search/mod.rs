@@ -8,6 +8,8 @@ mod rank;
 mod words;
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
+use std::thread;
 
 use rustc_hash::FxHashMap;
 
@@ -94,12 +96,6 @@ impl Search {
                 compounds.learn(condition.name());
             }
         }
-        let mut builder = Builder::default();
-        let index = Index::build(
-            catalog
-                .entries()
-                .map(|entry| builder.add(entry, &compounds)),
-        )?;
         let (signatures, owners): (Vec<&Signature>, Vec<usize>) = catalog
             .entries()
             .enumerate()
@@ -110,8 +106,22 @@ impl Search {
                     .map(move |signature| (signature, at))
             })
             .unzip();
-        let signatures =
-            Signatures::new(signatures).map_err(tantivy::TantivyError::InvalidArgument)?;
+        let mut builder = Builder::default();
+        let (index, signatures) = thread::scope(|scope| {
+            let signatures = scope.spawn(|| Signatures::new(signatures));
+            let documents = catalog
+                .entries()
+                .map(|entry| builder.add(entry, &compounds));
+            let index = Index::build(documents);
+            let signatures = signatures
+                .join()
+                .unwrap_or_else(|panic| resume_unwind(panic));
+            (index, signatures)
+        });
+        let (index, signatures) = (
+            index?,
+            signatures.map_err(tantivy::TantivyError::InvalidArgument)?,
+        );
         let mut search = Search {
             index,
             compounds,
