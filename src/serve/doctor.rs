@@ -167,7 +167,7 @@ fn judged(what: &str, rights: &Rights, settings: &cluster::Settings) -> Vec<Chec
             Part::Cluster,
             what,
             format!("may not {}", listed(&rights.missing)),
-            "grant them: deploy/rbac.yaml for all namespaces, deploy/rbac-namespace.yaml for one",
+            "grant them: deploy/manifests/rbac.yaml for all namespaces, rbac-namespace.yaml beside it for one; the chart does where rbac.create is true",
         ));
     }
     if !settings.logs.is_empty() && !rights.optional_missing.is_empty() {
@@ -178,7 +178,7 @@ fn judged(what: &str, rights: &Rights, settings: &cluster::Settings) -> Vec<Chec
                 "logs are switched on, and may not {}",
                 listed(&rights.optional_missing)
             ),
-            "apply deploy/rbac-logs.yaml in those namespaces, or take `logs` out",
+            "apply deploy/manifests/rbac-logs.yaml in those namespaces, or take `logs` out",
         ));
     }
     if !rights.excess.is_empty() {
@@ -186,7 +186,7 @@ fn judged(what: &str, rights: &Rights, settings: &cluster::Settings) -> Vec<Chec
             Part::Cluster,
             what,
             format!("may {}, and needs none of it", listed(&rights.excess)),
-            "give the bot an account of its own, with the rules of deploy/rbac.yaml and no others",
+            "give the bot an account of its own, with the rules of deploy/manifests/rbac.yaml and no others",
         ));
     }
     if !rights.incomplete.is_empty() {

@@ -11,7 +11,9 @@
 )]
 
 mod accounts;
+mod chart;
 mod conditions;
+mod discord;
 mod events;
 mod evidence;
 mod evidence_in_chat;

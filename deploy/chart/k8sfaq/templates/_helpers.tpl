@@ -18,7 +18,6 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "k8sfaq.labels" -}}
 {{ include "k8sfaq.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
@@ -88,16 +87,50 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $config | toYaml -}}
 {{- end -}}
 
-{{- /* What only a restart makes true: all settings but those that are read again, and the tokens that the chart holds. */ -}}
+{{- /* What only a restart makes true: all settings but those that are read again, whether messages are watched, and the tokens that the chart holds. */ -}}
 {{- define "k8sfaq.checksum" -}}
 {{- $config := omit (include "k8sfaq.config" . | fromYaml) "channels" "people" -}}
-{{- printf "%s%s" ($config | toJson) (.Values.secrets.values | toJson) | sha256sum -}}
+{{- $watches := list -}}
+{{- range $places := list "default" "slack" "discord" -}}
+{{- $watches = append $watches (dig "channels" $places dict $.Values.config | toJson | contains "\"watch\":true") -}}
+{{- end -}}
+{{- list $config $watches .Values.secrets.values | toJson | sha256sum -}}
 {{- end -}}
 
 {{- /* Seconds from SIGTERM to SIGKILL: what is in flight may take serve.grace_seconds, closing what is left a few more. */ -}}
 {{- define "k8sfaq.gracePeriod" -}}
 {{- add (dig "serve" "grace_seconds" 25 .Values.config) 5 -}}
 {{- end -}}
+
+{{- /* A Role in a namespace, and its binding to the bot's account. */ -}}
+{{- define "k8sfaq.role" }}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: {{ .name }}
+  namespace: {{ .namespace }}
+  labels:
+    {{- include "k8sfaq.labels" .root | nindent 4 }}
+rules:
+  {{- .rules | nindent 2 }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: {{ .name }}
+  namespace: {{ .namespace }}
+  labels:
+    {{- include "k8sfaq.labels" .root | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: {{ .name }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ include "k8sfaq.serviceAccountName" .root }}
+    namespace: {{ .root.Release.Namespace }}
+---
+{{- end }}
 
 {{- /* What the schema cannot say. */ -}}
 {{- define "k8sfaq.check" -}}

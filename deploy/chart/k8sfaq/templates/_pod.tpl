@@ -92,6 +92,11 @@ spec:
         - name: secrets
           mountPath: /etc/k8sfaq/secrets
           readOnly: true
+        {{- if .Values.secrets.kubeconfigs }}
+        - name: kubeconfigs
+          mountPath: /etc/k8sfaq/kubeconfigs
+          readOnly: true
+        {{- end }}
         - name: state
           mountPath: /var/lib/k8sfaq
         {{- range $number, $name := .Values.content }}
@@ -112,6 +117,12 @@ spec:
           - key: {{ . }}
             path: {{ . }}
           {{- end }}
+    {{- with .Values.secrets.kubeconfigs }}
+    - name: kubeconfigs
+      secret:
+        secretName: {{ . }}
+        defaultMode: 288 # 0440
+    {{- end }}
     {{- if not .Values.state.persistent }}
     - name: state
       emptyDir:
