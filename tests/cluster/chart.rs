@@ -53,7 +53,7 @@ fn helm(arguments: &[&str]) -> Output {
 }
 
 /// The chart as the release `k8sfaq` in a namespace.
-fn template(namespace: &str, arguments: &[&str]) -> String {
+pub fn template(namespace: &str, arguments: &[&str]) -> String {
     let mut all = vec!["template", "k8sfaq", CHART, "-n", namespace];
     all.extend(arguments);
     printed(&helm(&all))
@@ -77,7 +77,7 @@ fn install(install: &str, namespace: &str) -> String {
     template(namespace, &["-f", &values(install).display().to_string()])
 }
 
-fn documents(yaml: &str) -> Vec<Value> {
+pub fn documents(yaml: &str) -> Vec<Value> {
     let documents: Vec<Value> = serde_saphyr::from_multiple(yaml).expect("YAML");
     documents
         .into_iter()

@@ -19,6 +19,7 @@ mod evidence;
 mod evidence_in_chat;
 mod faq_commands;
 mod ground;
+mod handover;
 mod kubelet;
 mod namespace;
 mod server;

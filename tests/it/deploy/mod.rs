@@ -5,7 +5,7 @@ mod image;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use k8sfaq::cluster::access::{ACCESSES, Access, Reach};
+use k8sfaq::cluster::access::{ACCESSES, Access, LEASE, Reach};
 use k8sfaq::config::Config;
 use serde_json::Value;
 
@@ -58,6 +58,12 @@ fn every_access_that_is_needed_is_granted_and_nothing_else() {
 #[test]
 fn logs_are_granted_apart() {
     assert_eq!(rules("logs"), needed(|access| access.is_optional));
+}
+
+#[test]
+fn the_one_lease_is_granted_by_its_name() {
+    let name = "{{ include \"k8sfaq.fullname\" . | quote }}";
+    assert_eq!(rules("lease"), [LEASE.rule(name)]);
 }
 
 #[test]

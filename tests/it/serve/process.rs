@@ -89,7 +89,10 @@ fn start_with_grace(run: impl FnOnce(&Health) -> Run, grace_seconds: u64) -> Run
         }),
     };
     let process = Process {
-        settings: Settings { grace_seconds },
+        settings: Settings {
+            grace_seconds,
+            ..Settings::default()
+        },
         web: web::Settings { listen: address },
         bot: Arc::clone(&bot),
         health: health.clone(),
