@@ -136,6 +136,19 @@ fn the_manifests_for_kubectl_are_what_the_commands_in_their_readme_render() {
 }
 
 #[test]
+fn the_values_in_the_readme_are_all_that_an_install_needs() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, rest) = readme.split_once("```yaml\nimage:").expect("values");
+    let (values, _) = rest.split_once("```").expect("their end");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("values.yaml");
+    std::fs::write(&file, format!("image:{values}")).unwrap();
+    let rendered = documents(&template("k8sfaq", &["-f", &file.display().to_string()]));
+    of_kind(&rendered, "Deployment");
+    of_kind(&rendered, "ClusterRole");
+}
+
+#[test]
 fn unknown_and_wrong_values_are_refused() {
     for (value, said) in [
         ("imagge.tag=1", "additional properties 'imagge' not allowed"),
