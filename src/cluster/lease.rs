@@ -26,6 +26,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for the release at the end: what it does not do, the others' patience does.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The status of an update of what somebody else has updated since it was read.
+const CONFLICT: u16 = 409;
+
 /// Most characters of a holder's name that are shown.
 const LONGEST_NAME: usize = 80;
 
@@ -228,30 +231,32 @@ impl Lease {
 
     /// One look at it, and one try to get or renew it where it is ours or free.
     async fn try_once(&self, rival: &mut Option<Rival>) -> Result<Standing, ReadError> {
-        let get = self.objects.get(&self.name).await;
-        let mut object = get.map_err(|error| failure(&error))?;
-        let spec = object.spec.unwrap_or_default();
-        if let Some(name) = holder(&spec).filter(|name| *name != self.me)
-            && !Rival::has_run_out(rival, &spec, self.times.duration)
-        {
-            return Ok(Standing::StandsBy(shown(&name)));
-        }
-        object.spec = Some(self.ours(spec));
-        let updated = self
-            .objects
-            .replace(&self.name, &PostParams::default(), &object)
-            .await;
-        match updated {
-            Ok(_) => {
-                *rival = None;
-                Ok(Standing::Holds)
+        loop {
+            let get = self.objects.get(&self.name).await;
+            let mut object = get.map_err(|error| failure(&error))?;
+            let spec = object.spec.unwrap_or_default();
+            if let Some(name) = holder(&spec).filter(|name| *name != self.me)
+                && !Rival::has_run_out(rival, &spec, self.times.duration)
+            {
+                return Ok(Standing::StandsBy(shown(&name)));
             }
-            // Somebody wrote between the look and the try: the next look tells who.
-            Err(kube::Error::Api(refusal)) if refusal.code == 409 => Err(ReadError::Unreachable(
-                "another wrote it at the same moment".to_owned(),
-            )),
-            Err(error) => Err(failure(&error)),
+            object.spec = Some(self.ours(spec));
+            match self.replace(&object).await {
+                Ok(()) => {
+                    *rival = None;
+                    return Ok(Standing::Holds);
+                }
+                // Somebody wrote between the look and the try: another look tells who.
+                Err(kube::Error::Api(refusal)) if refusal.code == CONFLICT => {}
+                Err(error) => return Err(failure(&error)),
+            }
         }
+    }
+
+    async fn replace(&self, object: &Object) -> Result<(), kube::Error> {
+        let parameters = PostParams::default();
+        let replaced = self.objects.replace(&self.name, &parameters, object);
+        replaced.await.map(|_| ())
     }
 
     /// What is written into it by its holder.
@@ -289,11 +294,8 @@ impl Lease {
             renew_time: Some(MicroTime(Timestamp::now())),
             ..spec
         });
-        let updated = self
-            .objects
-            .replace(&self.name, &PostParams::default(), &object)
-            .await;
-        updated.map_err(|error| failure(&error))?;
+        let replaced = self.replace(&object).await;
+        replaced.map_err(|error| failure(&error))?;
         Ok(true)
     }
 }

@@ -176,9 +176,10 @@ pub async fn lease(name: &ObjectName) -> Check {
     };
     let looked = async {
         let holder = lease.holder().await?;
-        match lease.may_be_updated().await? {
-            true => Ok(holder),
-            false => Err(ReadError::Denied),
+        if lease.may_be_updated().await? {
+            Ok(holder)
+        } else {
+            Err(ReadError::Denied)
         }
     };
     match looked.await {
