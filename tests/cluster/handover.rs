@@ -297,11 +297,12 @@ async fn a_holder_that_loses_the_lease_leaves_discord_and_comes_back_when_it_is_
     let discord = Fake::start().await;
     let first = Replica::start(&ground.kubeconfig, &discord, SHORT);
     first.until_connected().await;
-    let usurped = json!({"spec": {"holderIdentity": "somebody"}});
-    let patched = ground
-        .leases()
-        .patch("k8sfaq", &PatchParams::default(), &Patch::Merge(usurped));
-    patched.await.unwrap();
+    let usurped = Patch::Merge(json!({"spec": {"holderIdentity": "somebody"}}));
+    let leases = ground.leases();
+    let patched = leases
+        .patch("k8sfaq", &PatchParams::default(), &usurped)
+        .await;
+    patched.unwrap();
     discord
         .until("it leaves", |state| {
             (!state.closes.is_empty()).then_some(())

@@ -53,7 +53,8 @@ async fn restricted(purpose: &str) -> Namespace {
             json!("restricted"),
         )
     };
-    let labels: serde_json::Map<String, Value> = [level("enforce"), level("warn")].into();
+    let labels: serde_json::Map<String, Value> =
+        [level("enforce"), level("warn")].into_iter().collect();
     let labelled = json!({
         "apiVersion": "v1", "kind": "Namespace",
         "metadata": {"name": namespace.name, "labels": labels},
