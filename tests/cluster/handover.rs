@@ -315,6 +315,44 @@ async fn a_holder_that_loses_the_lease_leaves_discord_and_comes_back_when_it_is_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn doctor_looks_at_the_lease_and_counts_it_as_a_right_that_is_needed_where_it_is() {
+    let ground = Ground::new("handover-doctor").await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("k8sfaq.toml");
+    let text = format!(
+        "[cluster.here]\n[channels.slack.C1.scope]\nclusters = [\"here\"]\nnamespaces = [\"{}\"]\n",
+        ground.namespace.name
+    );
+    std::fs::write(&file, text).unwrap();
+    let doctor = |more: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_k8sfaq"))
+            .args(["doctor", "--config"])
+            .arg(&file)
+            .args(more)
+            .env("KUBECONFIG", &ground.kubeconfig)
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let said = doctor(&["--set", "serve.lease=k8sfaq"]);
+    assert!(
+        said.contains("pass  cluster: the Lease k8sfaq: nobody holds it"),
+        "{said}"
+    );
+    assert!(!said.contains("needs none of it"), "{said}");
+    let said = doctor(&["--set", "serve.lease=other"]);
+    assert!(
+        said.contains("FAIL  cluster: the Lease other: the Lease `other` in "),
+        "{said}"
+    );
+    let said = doctor(&[]);
+    assert!(
+        said.contains("may get leases.coordination.k8s.io in "),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lease_that_may_not_be_read_is_said_with_its_cure() {
     let namespace = Namespace::create("handover-denied").await;
     let account =
