@@ -212,16 +212,16 @@ impl Lease {
             let lease = &self.name;
             match (&*known, &standing) {
                 (_, Standing::Holds) => {
-                    tracing::info!(lease, me = self.me, "this replica holds the Lease")
+                    tracing::info!(lease, me = self.me, "this replica holds the Lease");
                 }
                 (Standing::Holds, _) => {
-                    tracing::warn!(lease, me = self.me, "this replica lost the Lease")
+                    tracing::warn!(lease, me = self.me, "this replica lost the Lease");
                 }
                 (_, Standing::StandsBy(holder)) => {
-                    tracing::info!(lease, holder, "another replica holds the Lease")
+                    tracing::info!(lease, holder, "another replica holds the Lease");
                 }
                 (_, Standing::Unknown(why)) => {
-                    tracing::error!(why, "nobody knows who holds the Lease")
+                    tracing::error!(why, "nobody knows who holds the Lease");
                 }
             }
             *known = standing;
