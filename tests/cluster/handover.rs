@@ -19,8 +19,10 @@ use kube::api::{Api, Patch, PatchParams};
 use kube::config::Kubeconfig;
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
 
 use crate::accounts::Account;
 use crate::chart::{documents, template};
@@ -88,6 +90,36 @@ fn at_home(kubeconfig: &Path, namespace: &str) -> PathBuf {
         }
     }
     let path = kubeconfig.with_extension("home");
+    std::fs::write(&path, serde_json::to_string(&own).unwrap()).unwrap();
+    path
+}
+
+/// A kubeconfig whose server is reached by a way of the test's own, until it is cut.
+async fn by_a_way(kubeconfig: &Path, cut: CancellationToken) -> PathBuf {
+    let mut own = Kubeconfig::read_from(kubeconfig).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let here = listener.local_addr().unwrap();
+    let server = own.clusters[0].cluster.as_mut().unwrap().server.as_mut();
+    let there = std::mem::replace(server.unwrap(), format!("https://{here}"));
+    let there: http::Uri = there.parse().unwrap();
+    let there = (
+        there.host().unwrap().to_owned(),
+        there.port_u16().unwrap_or(443),
+    );
+    tokio::spawn(async move {
+        let ways = async {
+            let mut open = JoinSet::new();
+            while let Ok((mut from, _)) = listener.accept().await {
+                let there = there.clone();
+                open.spawn(async move {
+                    let mut to = TcpStream::connect(there).await?;
+                    tokio::io::copy_bidirectional(&mut from, &mut to).await
+                });
+            }
+        };
+        cut.run_until_cancelled(ways).await;
+    });
+    let path = kubeconfig.with_extension("way");
     std::fs::write(&path, serde_json::to_string(&own).unwrap()).unwrap();
     path
 }
@@ -312,6 +344,26 @@ async fn a_holder_that_loses_the_lease_leaves_discord_and_comes_back_when_it_is_
     // Nobody renews it, so it runs out.
     first.until_connected().await;
     assert_eq!(discord.with(|state| state.logins.len()), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_holder_that_is_cut_off_leaves_discord_before_another_comes() {
+    let ground = Ground::new("handover-cut").await;
+    let discord = Fake::start().await;
+    let cut = CancellationToken::new();
+    let kubeconfig = by_a_way(&ground.kubeconfig, cut.clone()).await;
+    let first = Replica::start(&kubeconfig, &discord, SHORT);
+    first.until_connected().await;
+    let second = Replica::start(&ground.kubeconfig, &discord, SHORT);
+    second.until_it_stands_by().await;
+    cut.cancel();
+    let logins = discord.until("it leaves", |state| {
+        (!state.closes.is_empty()).then_some(state.logins.len())
+    });
+    assert_eq!(logins.await, 1);
+    second.until_connected().await;
+    let cannot = |now: &Readiness| matches!(now, Readiness::NotReady(why) if why.contains("cannot be reached"));
+    first.until("it says why", cannot).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
