@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use k8sfaq::bot::Bot;
 use k8sfaq::bot::health::{Check, Health, Part, Readiness};
@@ -13,6 +14,8 @@ use k8sfaq::cli::looking::Configured;
 use k8sfaq::cli::{
     self, CommandError, ask, check, doctor, eval, list, misses, settings, show, status,
 };
+use k8sfaq::cluster::connect::Place;
+use k8sfaq::cluster::lease::Lease;
 use k8sfaq::config::{self, Config, Loaded, Secrets, Sources};
 use k8sfaq::discord;
 use k8sfaq::serve::{self, Adapter, Again, Changed, Process, Signals};
@@ -247,7 +250,7 @@ async fn serve(settings: &Settings, loaded: Loaded, secrets: Secrets) -> anyhow:
         }),
     };
     let process = Process {
-        adapters: adapters(&config, secrets, &bot, &health),
+        adapters: adapters(&config, secrets, &bot, &health).await?,
         settings: config.serve,
         web: config.web,
         bot,
@@ -258,7 +261,12 @@ async fn serve(settings: &Settings, loaded: Loaded, secrets: Secrets) -> anyhow:
 }
 
 /// The adapters that are configured, each with its secrets.
-fn adapters(config: &Config, secrets: Secrets, bot: &Arc<Bot>, health: &Health) -> Vec<Adapter> {
+async fn adapters(
+    config: &Config,
+    secrets: Secrets,
+    bot: &Arc<Bot>,
+    health: &Health,
+) -> anyhow::Result<Vec<Adapter>> {
     let mut adapters = Vec::new();
     if let (Some(settings), Some(secrets)) = (config.slack.clone(), secrets.slack) {
         let (bot, health) = (Arc::clone(bot), health.clone());
@@ -281,17 +289,26 @@ fn adapters(config: &Config, secrets: Secrets, bot: &Arc<Bot>, health: &Health) 
         });
     }
     if let (Some(settings), Some(token)) = (config.discord.clone(), secrets.discord) {
-        let (bot, health) = (Arc::clone(bot), health.clone());
-        adapters.push(Adapter {
+        let (bot, of_discord) = (Arc::clone(bot), health.clone());
+        let adapter = Adapter {
             part: Part::Discord,
             run: Box::new(move |stop| {
                 let (settings, token) = (settings.clone(), token.clone());
-                let (bot, health) = (Arc::clone(&bot), health.clone());
+                let (bot, health) = (Arc::clone(&bot), of_discord.clone());
                 Box::pin(async move { discord::run(&settings, &token, bot, &health, &stop).await })
             }),
+        };
+        // Discord tells every connection of everything, so that two replicas would answer twice.
+        adapters.push(match &config.serve.lease {
+            Some(name) => {
+                let lease = Lease::find(&Place::default(), name).await;
+                let lease = lease.with_context(|| format!("serve.lease = {name}"))?;
+                serve::turn::of_the_holder(adapter, lease, health.clone())
+            }
+            None => adapter,
         });
     }
-    adapters
+    Ok(adapters)
 }
 
 fn examine(settings: &Settings, format: doctor::DoctorFormat) -> cli::Result {
@@ -322,8 +339,12 @@ fn examine(settings: &Settings, format: doctor::DoctorFormat) -> cli::Result {
                 people,
                 ..
             } = &loaded.config;
-            let clusters = serve::doctor::clusters(cluster, channels, people);
+            let lease = loaded.config.serve.lease.as_ref();
+            let clusters = serve::doctor::clusters(cluster, channels, people, lease);
             checks.extend(runtime()?.block_on(clusters));
+            if let Some(name) = lease {
+                checks.push(runtime()?.block_on(serve::doctor::lease(name)));
+            }
             match config::secrets(&loaded.config, &environment()) {
                 Err(problems) => checks.extend(config_fails(problems)),
                 Ok(secrets) => {

@@ -1,7 +1,7 @@
 //! The closed list of what the bot may ask an API server: whatever is not in this table cannot be asked.
 //!
-//! The manifests' RBAC rules, the README's table and `doctor` are made from it. No Secret, no `ConfigMap`, no write. What every
-//! signed-in user may do anyway (ask for the server's version, review one's own rights) needs no rule.
+//! The chart's RBAC rules, the README's table and `doctor` are made from it. No Secret, no `ConfigMap`, no write but the
+//! [`EXCEPTIONS`]. What every signed-in user may do anyway (ask for the server's version, review one's own rights) needs no rule.
 
 use std::fmt;
 
@@ -156,6 +156,63 @@ accesses! {
     ApiServices: "apiregistration.k8s.io" "v1" "apiservices" "" [List] Cluster false,
 }
 
+/// Something that is asked of an API server and is no read. Each has a file of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Exception {
+    /// The API group.
+    pub group: &'static str,
+    /// The resource's name in addresses and rules.
+    pub plural: &'static str,
+    /// What is done with it, as RBAC rules write it.
+    pub verbs: &'static [&'static str],
+    /// Whether everybody who is signed in may do it, so that it needs no rule.
+    pub is_everybodys: bool,
+}
+
+/// All that is no read: reviews of the bot's own rights, which store nothing (`review.rs`), and the one Lease that several
+/// replicas share (`lease.rs`), by its name, in the bot's own namespace.
+pub const EXCEPTIONS: &[Exception] = &[
+    Exception {
+        group: "authorization.k8s.io",
+        plural: "selfsubjectaccessreviews",
+        verbs: &["create"],
+        is_everybodys: true,
+    },
+    Exception {
+        group: "authorization.k8s.io",
+        plural: "selfsubjectrulesreviews",
+        verbs: &["create"],
+        is_everybodys: true,
+    },
+    LEASE,
+];
+
+/// The Lease that several replicas share.
+pub const LEASE: Exception = Exception {
+    group: "coordination.k8s.io",
+    plural: "leases",
+    verbs: &["get", "update"],
+    is_everybodys: false,
+};
+
+impl Exception {
+    /// The rule that grants it for the object of this name, on one line.
+    #[must_use]
+    pub fn rule(&self, name: &str) -> String {
+        let verbs: Vec<String> = self
+            .verbs
+            .iter()
+            .map(|verb| format!("\"{verb}\""))
+            .collect();
+        format!(
+            "apiGroups: [\"{}\"], resources: [\"{}\"], resourceNames: [{name}], verbs: [{}]",
+            self.group,
+            self.plural,
+            verbs.join(", ")
+        )
+    }
+}
+
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.access().rule_resource())
@@ -175,6 +232,16 @@ mod tests {
             );
             assert!(["", "log"].contains(&access.subresource), "{access:?}");
         }
+    }
+
+    #[test]
+    fn the_only_write_that_stores_anything_is_the_update_of_a_lease() {
+        let stored: Vec<&Exception> = EXCEPTIONS
+            .iter()
+            .filter(|exception| !exception.is_everybodys)
+            .collect();
+        assert_eq!(stored, [&LEASE]);
+        assert_eq!(LEASE.verbs, ["get", "update"]);
     }
 
     #[test]

@@ -48,21 +48,25 @@ pub enum ConnectError {
     Impersonates(String),
 }
 
+/// Finds the cluster that the bot itself runs in; outside of one, as [`find`] does.
+pub(super) async fn own(place: &Place) -> Result<Found, ConnectError> {
+    match Config::incluster() {
+        Ok(config) if *place == Place::default() => found(config, IN_CLUSTER.to_owned(), place),
+        _ => find(place).await,
+    }
+}
+
 /// Finds the cluster.
 pub(super) async fn find(place: &Place) -> Result<Found, ConnectError> {
-    let unusable = |reason: &dyn std::error::Error| ConnectError::Unusable {
-        place: written(place),
-        reason: super::redact::line(&reason.to_string()),
-    };
     let kubeconfig = match &place.kubeconfig {
-        Some(path) => Some(Kubeconfig::read_from(path).map_err(|error| unusable(&error))?),
+        Some(path) => Some(Kubeconfig::read_from(path).map_err(|error| unusable(place, &error))?),
         None => match Kubeconfig::read() {
             Ok(config) if !config.contexts.is_empty() => Some(config),
-            Err(error) if place.context.is_some() => return Err(unusable(&error)),
+            Err(error) if place.context.is_some() => return Err(unusable(place, &error)),
             Ok(_) | Err(_) => None,
         },
     };
-    let (mut config, name) = if let Some(kubeconfig) = kubeconfig {
+    let (config, name) = if let Some(kubeconfig) = kubeconfig {
         let name = place
             .context
             .clone()
@@ -74,13 +78,20 @@ pub(super) async fn find(place: &Place) -> Result<Found, ConnectError> {
         };
         let config = Config::from_custom_kubeconfig(kubeconfig, &options)
             .await
-            .map_err(|error| unusable(&error))?;
+            .map_err(|error| unusable(place, &error))?;
         (config, name)
     } else {
         let config = Config::incluster()
             .map_err(|error| ConnectError::NotFound(super::redact::line(&error.to_string())))?;
-        (config, "in-cluster".to_owned())
+        (config, IN_CLUSTER.to_owned())
     };
+    found(config, name, place)
+}
+
+/// What the cluster around the bot is called.
+const IN_CLUSTER: &str = "in-cluster";
+
+fn found(mut config: Config, name: String, place: &Place) -> Result<Found, ConnectError> {
     if config.auth_info.impersonate.is_some()
         || config
             .auth_info
@@ -94,12 +105,19 @@ pub(super) async fn find(place: &Place) -> Result<Found, ConnectError> {
     // A lookup has a deadline of its own and says what it could not read.
     config.default_retry = false;
     let namespace = config.default_namespace.clone();
-    let client = Client::try_from(config).map_err(|error| unusable(&error))?;
+    let client = Client::try_from(config).map_err(|error| unusable(place, &error))?;
     Ok(Found {
         client,
         name,
         namespace,
     })
+}
+
+fn unusable(place: &Place, reason: &dyn std::error::Error) -> ConnectError {
+    ConnectError::Unusable {
+        place: written(place),
+        reason: super::redact::line(&reason.to_string()),
+    }
 }
 
 fn written(place: &Place) -> String {

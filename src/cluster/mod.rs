@@ -14,6 +14,7 @@ pub mod finding;
 pub mod folding;
 mod gather;
 pub mod kind;
+pub mod lease;
 pub mod lookup;
 pub mod name;
 mod plan;

@@ -10,12 +10,14 @@ use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, ResourceRule, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
     SelfSubjectRulesReview, SelfSubjectRulesReviewSpec,
 };
+use kube::Client;
 use kube::api::{Api, PostParams};
 use tokio::time::timeout;
 
-use super::access::{ACCESSES, Access, Reach, Verb};
+use super::access::{ACCESSES, Access, EXCEPTIONS, LEASE, Reach, Verb};
 use super::evidence::Namespaces;
 use super::fetch::{ReadError, failure};
+use super::lease::Lease;
 use super::lookup::{Cluster, Scope};
 
 /// What one review of a namespace may take.
@@ -64,11 +66,12 @@ pub struct Rights {
 
 impl Cluster {
     /// Reviews the bot's own rights in a scope. With all namespaces, the rules of the context's namespace stand for the others.
+    /// A Lease that it shares with other replicas is no right too many.
     ///
     /// # Errors
     ///
     /// When a review cannot be posted.
-    pub async fn rights(&self, scope: &Scope) -> Result<Rights, ReadError> {
+    pub async fn rights(&self, scope: &Scope, lease: Option<&str>) -> Result<Rights, ReadError> {
         let (namespaces, everywhere) = match &scope.namespaces {
             Namespaces::All => (vec![self.namespace().to_string()], true),
             Namespaces::Named(names) => (names.iter().map(ToString::to_string).collect(), false),
@@ -79,7 +82,7 @@ impl Cluster {
             if is_incomplete {
                 rights.incomplete.push(namespace.clone());
             }
-            rights.excess.extend(excess(&rules, namespace));
+            rights.excess.extend(excess(&rules, namespace, lease));
             if !everywhere {
                 compare(&rules, namespace, &mut rights);
             }
@@ -139,13 +142,43 @@ impl Cluster {
             },
             ..SelfSubjectAccessReview::default()
         };
-        let api: Api<SelfSubjectAccessReview> = Api::all(self.reader().client().clone());
-        let answer = timeout(REVIEW_TIMEOUT, api.create(&PostParams::default(), &review)).await;
-        let answer = answer
-            .map_err(|_| ReadError::TimedOut)?
-            .map_err(|error| failure(&error))?;
-        Ok(answer.status.is_some_and(|status| status.allowed))
+        posted(self.reader().client().clone(), &review).await
     }
+}
+
+impl Lease {
+    /// Whether the bot may update it.
+    ///
+    /// # Errors
+    ///
+    /// When the review cannot be posted.
+    pub async fn may_be_updated(&self) -> Result<bool, ReadError> {
+        let review = SelfSubjectAccessReview {
+            spec: SelfSubjectAccessReviewSpec {
+                resource_attributes: Some(ResourceAttributes {
+                    group: Some(LEASE.group.to_owned()),
+                    resource: Some(LEASE.plural.to_owned()),
+                    verb: Some("update".to_owned()),
+                    namespace: Some(self.namespace().to_owned()),
+                    name: Some(self.name().to_owned()),
+                    ..ResourceAttributes::default()
+                }),
+                ..SelfSubjectAccessReviewSpec::default()
+            },
+            ..SelfSubjectAccessReview::default()
+        };
+        posted(self.client(), &review).await
+    }
+}
+
+/// Posts a review of one access; whether it is allowed.
+async fn posted(client: Client, review: &SelfSubjectAccessReview) -> Result<bool, ReadError> {
+    let api: Api<SelfSubjectAccessReview> = Api::all(client);
+    let answer = timeout(REVIEW_TIMEOUT, api.create(&PostParams::default(), review)).await;
+    let answer = answer
+        .map_err(|_| ReadError::TimedOut)?
+        .map_err(|error| failure(&error))?;
+    Ok(answer.status.is_some_and(|status| status.allowed))
 }
 
 fn right(access: &Access, verb: Verb, namespace: Option<&str>) -> Right {
@@ -188,22 +221,30 @@ fn compare(rules: &[ResourceRule], namespace: &str, rights: &mut Rights) {
     }
 }
 
-/// What everybody who is signed in may do: Kubernetes' own `system:basic-user`.
+/// What everybody who is signed in may do: Kubernetes' own `system:basic-user`, of which the bot uses a part.
 fn is_everybodys(group: &str, resource: &str) -> bool {
-    match group {
-        "authorization.k8s.io" => matches!(
-            resource,
-            "selfsubjectaccessreviews" | "selfsubjectrulesreviews"
-        ),
-        "authentication.k8s.io" => resource == "selfsubjectreviews",
-        _ => false,
-    }
+    let is_used = EXCEPTIONS.iter().any(|exception| {
+        exception.is_everybodys && exception.group == group && exception.plural == resource
+    });
+    is_used || (group, resource) == ("authentication.k8s.io", "selfsubjectreviews")
+}
+
+/// Whether a rule grants what is done with the one Lease, and for that one alone.
+fn is_the_lease(rule: &ResourceRule, lease: Option<&str>) -> bool {
+    let is = |list: Option<&Vec<String>>, only: &str| {
+        list.is_some_and(|list| list.iter().all(|item| item == only) && !list.is_empty())
+    };
+    let verbs = || rule.verbs.iter().map(String::as_str);
+    lease.is_some_and(|name| is(rule.resource_names.as_ref(), name))
+        && is(rule.api_groups.as_ref(), LEASE.group)
+        && is(rule.resources.as_ref(), LEASE.plural)
+        && verbs().all(|verb| LEASE.verbs.contains(&verb))
 }
 
 /// What rules grant beyond the table. To watch what one may list tells nothing more, yet the bot does not need it either.
-fn excess(rules: &[ResourceRule], namespace: &str) -> Vec<Right> {
+fn excess(rules: &[ResourceRule], namespace: &str, lease: Option<&str>) -> Vec<Right> {
     let mut found = BTreeSet::new();
-    for rule in rules {
+    for rule in rules.iter().filter(|rule| !is_the_lease(rule, lease)) {
         for group in rule.api_groups.as_deref().unwrap_or_default() {
             for resource in rule.resources.as_deref().unwrap_or_default() {
                 for verb in &rule.verbs {
@@ -264,7 +305,7 @@ mod tests {
             (rights.missing.len(), rights.optional_missing.len()),
             (0, 0)
         );
-        assert!(excess(&exact(), "shop").is_empty());
+        assert!(excess(&exact(), "shop", None).is_empty());
     }
 
     #[test]
@@ -296,7 +337,7 @@ mod tests {
             ),
             rule(&["apps"], &["deployments"], &["get", "patch"]),
         ];
-        let found: Vec<String> = excess(&rules, "shop")
+        let found: Vec<String> = excess(&rules, "shop", None)
             .iter()
             .map(ToString::to_string)
             .collect();
@@ -309,6 +350,22 @@ mod tests {
                 "patch deployments.apps in shop"
             ]
         );
+    }
+
+    #[test]
+    fn the_one_lease_is_no_right_too_many_and_any_other_is() {
+        let mut lease = rule(&[LEASE.group], &[LEASE.plural], LEASE.verbs);
+        lease.resource_names = Some(vec!["k8sfaq".to_owned()]);
+        let mut too_much = lease.clone();
+        too_much.verbs.push("delete".to_owned());
+        let found =
+            |rule: &ResourceRule, lease| excess(std::slice::from_ref(rule), "shop", lease).len();
+        assert_eq!(found(&lease, Some("k8sfaq")), 0);
+        assert_eq!(found(&lease, Some("other")), 2);
+        assert_eq!(found(&lease, None), 2);
+        assert_eq!(found(&too_much, Some("k8sfaq")), 3);
+        lease.resource_names = None;
+        assert_eq!(found(&lease, Some("k8sfaq")), 2);
     }
 
     #[test]

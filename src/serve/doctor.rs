@@ -7,9 +7,12 @@ use std::time::Duration;
 use crate::bot::health::{Check, Part};
 use crate::bot::policy;
 use crate::cluster;
+use crate::cluster::connect::Place;
 use crate::cluster::evidence::Namespaces;
+use crate::cluster::fetch::ReadError;
+use crate::cluster::lease::Lease;
 use crate::cluster::lookup::{Cluster, Scope};
-use crate::cluster::name::Namespace;
+use crate::cluster::name::{Namespace, ObjectName};
 use crate::cluster::review::{Right, Rights};
 use crate::state::{self, State};
 use crate::web;
@@ -79,6 +82,7 @@ pub async fn clusters(
     settings: &BTreeMap<String, cluster::Settings>,
     channels: &policy::Settings,
     people: &policy::People,
+    lease: Option<&ObjectName>,
 ) -> Vec<Check> {
     let mut checks = Vec::new();
     let scopes: Vec<&policy::Scope> = channels.scopes().chain(people.scopes()).collect();
@@ -99,7 +103,7 @@ pub async fn clusters(
             .copied()
             .filter(|scope| scope.clusters.contains(name))
             .collect();
-        checks.extend(cluster(name, settings, &scopes).await);
+        checks.extend(cluster(name, settings, &scopes, lease).await);
     }
     checks
 }
@@ -108,6 +112,7 @@ async fn cluster(
     name: &str,
     settings: &cluster::Settings,
     scopes: &[&policy::Scope],
+    lease: Option<&ObjectName>,
 ) -> Vec<Check> {
     let what = format!("cluster {name}");
     let fail = |what: &str, detail: String, cure: &str| {
@@ -137,7 +142,8 @@ async fn cluster(
         checks.push(Check::warning(Part::Cluster, what, detail, cure));
         return checks;
     }
-    match cluster.rights(&scope(settings, scopes)).await {
+    let lease = lease.map(ObjectName::as_str);
+    match cluster.rights(&scope(settings, scopes), lease).await {
         Ok(rights) => checks.extend(judged(&what, &rights, settings)),
         Err(error) => checks.extend(fail(&what, error.to_string(), "run doctor again")),
     }
@@ -160,6 +166,32 @@ fn scope(settings: &cluster::Settings, scopes: &[&policy::Scope]) -> Scope {
     }
 }
 
+/// Whether the Lease that several replicas share can be read and updated.
+pub async fn lease(name: &ObjectName) -> Check {
+    let what = format!("the Lease {name}");
+    let cure = "run inside the cluster, or take serve.lease out";
+    let lease = match Lease::find(&Place::default(), name).await {
+        Ok(lease) => lease,
+        Err(error) => return Check::fail(Part::Cluster, what, error.to_string(), cure),
+    };
+    let looked = async {
+        let holder = lease.holder().await?;
+        if lease.may_be_updated().await? {
+            Ok(holder)
+        } else {
+            Err(ReadError::Denied)
+        }
+    };
+    match looked.await {
+        Ok(Some(holder)) => Check::pass(Part::Cluster, what, format!("{holder} holds it")),
+        Ok(None) => Check::pass(Part::Cluster, what, "nobody holds it"),
+        Err(error) => {
+            let (sentence, cure) = lease.sentence(&error);
+            Check::fail(Part::Cluster, what, sentence, cure)
+        }
+    }
+}
+
 fn judged(what: &str, rights: &Rights, settings: &cluster::Settings) -> Vec<Check> {
     let mut checks = Vec::new();
     if !rights.missing.is_empty() {
@@ -167,7 +199,7 @@ fn judged(what: &str, rights: &Rights, settings: &cluster::Settings) -> Vec<Chec
             Part::Cluster,
             what,
             format!("may not {}", listed(&rights.missing)),
-            "grant them: deploy/rbac.yaml for all namespaces, deploy/rbac-namespace.yaml for one",
+            "grant them: deploy/manifests/rbac.yaml for all namespaces, rbac-namespace.yaml beside it for one; the chart does where rbac.create is true",
         ));
     }
     if !settings.logs.is_empty() && !rights.optional_missing.is_empty() {
@@ -178,7 +210,7 @@ fn judged(what: &str, rights: &Rights, settings: &cluster::Settings) -> Vec<Chec
                 "logs are switched on, and may not {}",
                 listed(&rights.optional_missing)
             ),
-            "apply deploy/rbac-logs.yaml in those namespaces, or take `logs` out",
+            "apply deploy/manifests/rbac-logs.yaml in those namespaces, or take `logs` out",
         ));
     }
     if !rights.excess.is_empty() {
@@ -186,7 +218,7 @@ fn judged(what: &str, rights: &Rights, settings: &cluster::Settings) -> Vec<Chec
             Part::Cluster,
             what,
             format!("may {}, and needs none of it", listed(&rights.excess)),
-            "give the bot an account of its own, with the rules of deploy/rbac.yaml and no others",
+            "give the bot an account of its own, with the rules of deploy/manifests/rbac.yaml and no others",
         ));
     }
     if !rights.incomplete.is_empty() {

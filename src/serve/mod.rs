@@ -3,6 +3,7 @@
 pub mod doctor;
 pub mod log;
 mod reload;
+pub mod turn;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bot::Bot;
 use crate::bot::health::{Health, Part, Readiness};
 use crate::bot::policy::Policy;
+use crate::cluster::name::ObjectName;
 use crate::web;
 pub use reload::{Content, content};
 
@@ -30,6 +32,8 @@ pub use reload::{Content, content};
 pub struct Settings {
     /// How long what is in flight may take to end after SIGTERM, in seconds.
     pub grace_seconds: u64,
+    /// The Lease that several replicas share: who holds it runs what only one may run. Without it this is the only replica.
+    pub lease: Option<ObjectName>,
 }
 
 impl Default for Settings {
@@ -37,6 +41,7 @@ impl Default for Settings {
         Settings {
             // Kubernetes kills after 30 s; what is left is for closing sockets.
             grace_seconds: 25,
+            lease: None,
         }
     }
 }
@@ -66,7 +71,8 @@ pub struct Adapter {
 }
 
 /// Starts an adapter.
-pub type Run = Box<dyn Fn(CancellationToken) -> BoxFuture<'static, anyhow::Result<()>> + Send>;
+pub type Run =
+    Box<dyn Fn(CancellationToken) -> BoxFuture<'static, anyhow::Result<()>> + Send + Sync>;
 
 /// What is read again on SIGHUP, and when a file has changed.
 pub struct Again {

@@ -268,7 +268,10 @@ async fn a_question_that_names_an_object_gets_its_triage() {
 async fn the_rules_of_the_manifest_suffice_for_a_whole_status_and_allow_nothing_else() {
     let namespace = Namespace::create("evidence-rbac").await;
     namespace.apply(CHECKOUT).await;
-    let rules = rules(include_str!("../../deploy/rbac.yaml"), "ClusterRole");
+    let rules = rules(
+        include_str!("../../deploy/manifests/rbac.yaml"),
+        "ClusterRole",
+    );
     let account = Account::with_rules(&namespace, Reach::Cluster, &rules).await;
     let run = patiently(&account.kubeconfig, &["status", "-A", "--format", "json"]);
     assert_eq!(run.status, 1, "{}{}", run.out, run.err);
@@ -287,7 +290,10 @@ async fn the_rules_of_the_manifest_suffice_for_a_whole_status_and_allow_nothing_
 async fn the_role_of_a_namespace_suffices_for_its_status() {
     let namespace = Namespace::create("evidence-role").await;
     namespace.apply(CHECKOUT).await;
-    let rules = rules(include_str!("../../deploy/rbac-namespace.yaml"), "Role");
+    let rules = rules(
+        include_str!("../../deploy/manifests/rbac-namespace.yaml"),
+        "Role",
+    );
     let account = Account::with_rules(&namespace, Reach::Namespace, &rules).await;
     let run = patiently(
         &account.kubeconfig,
@@ -301,7 +307,7 @@ async fn the_role_of_a_namespace_suffices_for_its_status() {
 #[tokio::test]
 async fn doctor_names_rights_that_are_missing_and_rights_that_are_too_many() {
     let namespace = Namespace::create("evidence-doctor").await;
-    let manifest = include_str!("../../deploy/rbac-namespace.yaml");
+    let manifest = include_str!("../../deploy/manifests/rbac-namespace.yaml");
     let exact = rules(manifest, "Role");
     let odd = serde_json::json!([
         {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]},
@@ -342,7 +348,7 @@ async fn doctor_names_rights_that_are_missing_and_rights_that_are_too_many() {
 }
 
 /// Secrets, ways into a container and writes are refused.
-async fn allows_nothing_else(client: &Client, namespace: &str) {
+pub async fn allows_nothing_else(client: &Client, namespace: &str) {
     let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
     assert!(is_denied(secrets.list(&ListParams::default()).await));
     assert!(is_denied(secrets.get("any").await));

