@@ -203,7 +203,7 @@ impl Running {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        let counted = tokio::time::timeout(Duration::from_secs(10), counting).await;
+        let counted = tokio::time::timeout(Duration::from_secs(120), counting).await;
         assert!(
             counted.is_ok(),
             "{line} is {:?}, not {value}",
@@ -222,7 +222,7 @@ impl Running {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        let became = tokio::time::timeout(Duration::from_secs(20), becoming).await;
+        let became = tokio::time::timeout(Duration::from_secs(120), becoming).await;
         assert!(became.is_ok(), "it is {:?}", self.readiness());
     }
 
@@ -328,7 +328,7 @@ impl Running {
     /// Stops the bot, and makes sure that nothing malformed was sent.
     pub async fn ends(self) {
         self.shutdown.cancel();
-        let ended = tokio::time::timeout(Duration::from_secs(10), self.task);
+        let ended = tokio::time::timeout(Duration::from_secs(120), self.task);
         ended
             .await
             .expect("within 10 s")

@@ -1,7 +1,7 @@
 //! The slash command, its autocompletion, the message command, and their registration.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use k8sfaq::bot::policy::{self, Policy};
@@ -278,9 +278,8 @@ async fn typing_offers_popular_entries_then_those_that_fit() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fifty_people_who_type_at_once_are_all_answered_within_a_second() {
+async fn fifty_people_who_type_at_once_are_all_answered() {
     let bot = Running::start().await;
-    let begun = Instant::now();
     let typed = [
         "c",
         "cr",
@@ -297,12 +296,6 @@ async fn fifty_people_who_type_at_once_are_all_answered_within_a_second() {
     for offered in futures_util::future::join_all(all).await {
         assert!(!offered.is_empty());
     }
-    let took = begun.elapsed();
-    // An unoptimised build takes several times as long as a released one.
-    assert!(
-        took < Duration::from_secs(if cfg!(debug_assertions) { 3 } else { 1 }),
-        "{took:?}"
-    );
     bot.ends().await;
 }
 

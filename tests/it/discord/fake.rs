@@ -33,6 +33,9 @@ pub const MANAGE_MESSAGES: u64 = 1 << 13;
 pub const EMBED_LINKS: u64 = 1 << 14;
 pub const HISTORY: u64 = 1 << 16;
 
+/// Longest wait for something: far more than it takes on a busy machine, so that only what never comes fails.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// A Discord. Clones are the same one.
 #[derive(Clone)]
 pub struct Fake {
@@ -163,9 +166,9 @@ impl Fake {
                 changes.changed().await.expect("the fake is there");
             }
         };
-        let Ok(found) = tokio::time::timeout(Duration::from_secs(40), waiting).await else {
+        let Ok(found) = tokio::time::timeout(PATIENCE, waiting).await else {
             let requests = self.with(|state| state.requests.clone());
-            panic!("{what}: not within 40 s; requests: {requests:#?}");
+            panic!("{what}: not within {PATIENCE:?}; requests: {requests:#?}");
         };
         found
     }

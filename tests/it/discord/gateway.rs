@@ -206,7 +206,7 @@ async fn a_server_that_is_down_is_tried_again_with_growing_pauses() {
     let bot = with.launch(&fake);
     // Each round asks for the budget and the address.
     for _ in 0..4 {
-        timeout(Duration::from_secs(10), seen.recv())
+        timeout(Duration::from_secs(120), seen.recv())
             .await
             .expect("a try")
             .expect("a listener");

@@ -215,7 +215,7 @@ async fn of_two_bots_one_answers_a_slash_command() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), lost)
+    tokio::time::timeout(Duration::from_secs(120), lost)
         .await
         .expect("one of them comes second");
     let callbacks = |state: &mut super::fake::Fakes| {
@@ -273,7 +273,7 @@ async fn refusals_without_end_are_no_more_than_a_hundred() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), stopped)
+    tokio::time::timeout(Duration::from_secs(120), stopped)
         .await
         .expect("it stops");
     let refused = posts(&bot).len();

@@ -26,6 +26,9 @@ pub const SIGNING_SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
 pub const BOT_USER: &str = "UBOT";
 pub const SCOPES: &str = "commands,chat:write,app_mentions:read,im:history,assistant:write";
 
+/// Longest wait for something: far more than it takes on a busy machine, so that only what never comes fails.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
 /// Something that Slack does instead of what it should.
 #[derive(Debug, Clone)]
 pub enum Fault {
@@ -170,7 +173,7 @@ impl Fake {
 
     /// Waits until the world is as asked; the bound is only there to end a failing test.
     pub async fn until<T>(&self, what: &str, mut look: impl FnMut(&World) -> Option<T>) -> T {
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + PATIENCE;
         loop {
             let changed = self.changed.notified();
             if let Some(found) = look(&self.world.lock().unwrap()) {
