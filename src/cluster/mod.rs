@@ -16,6 +16,7 @@ mod gather;
 pub mod kind;
 pub mod lookup;
 pub mod name;
+mod pasted;
 mod plan;
 mod pod_owner;
 pub mod redact;
