@@ -61,6 +61,8 @@ pub struct Found {
     pub version: Option<ClusterVersion>,
     /// The entry that explains the worst finding about the object that was asked for.
     pub entry: Option<EntryId>,
+    /// Whether an object was asked for that is there and shows nothing wrong.
+    pub is_well: bool,
     /// What it comes to.
     pub outcome: LookedUp,
 }

@@ -6,7 +6,7 @@ use crate::cluster::detect;
 use crate::cluster::evidence::{Evidence, Namespaces};
 use crate::cluster::finding::{Finding, Severity};
 use crate::cluster::folding::{fold, key};
-use crate::cluster::render::not_checked;
+use crate::cluster::render::{about_targets, not_checked};
 use crate::faq::markdown::{Block, Inline};
 
 /// Most findings beside an answer: a person with a phone reads on for no more.
@@ -47,10 +47,11 @@ pub(super) fn blocks(evidence: &Evidence, most: usize, now: Timestamp) -> Vec<Bl
             "{more} more are not shown: name a namespace, or use k8sfaq status in a terminal."
         )));
     }
-    if let Some(truncated) = evidence.truncated.filter(|truncated| truncated.pods > 0) {
+    let left_out = evidence.truncated.map(|truncated| truncated.words());
+    if let Some(words) = left_out.filter(|words| !words.is_empty()) {
         blocks.push(paragraph(format!(
-            "{} more pods look sick and were not read, for there are too many.",
-            truncated.pods
+            "Not read, for there is too much: {}.",
+            words.join(", ")
         )));
     }
     if !evidence.not_checked.is_empty() {
@@ -98,8 +99,10 @@ fn nothing_found(evidence: &Evidence) -> String {
         "This belongs to the cluster as a whole, which I may not look at from here.".to_owned()
     } else {
         format!(
-            "Nothing found. Looked at {} objects, {} of them pods.",
-            evidence.looked_at.objects, evidence.looked_at.pods
+            "Nothing found{}. Looked at {} objects, {} of them pods.",
+            about_targets(evidence),
+            evidence.looked_at.objects,
+            evidence.looked_at.pods
         )
     }
 }

@@ -240,6 +240,14 @@ impl Bot {
                 others.retain(|other| other.id != entry.id);
                 answering::answered(&faq, entry, HowSure::Chosen, others)
             }
+            // What an entry explains was looked for on the object, and is not there: words alone make it no answer.
+            (Beside::Answer(answer), None)
+                if found.is_well
+                    && matches!(answer.how_sure, HowSure::Words(_))
+                    && explains_a_condition(&faq, &answer.id) =>
+            {
+                return Reply::Status(found.blocks);
+            }
             (Beside::Answer(answer), _) => *answer,
             (Beside::Other(_), Some(entry)) => {
                 answering::answered(&faq, entry, HowSure::Chosen, Vec::new())
@@ -698,6 +706,12 @@ fn with_evidence(reply: Reply, evidence: Evidence) -> Reply {
     }
 }
 
+/// Whether an entry is about something that can be wrong, and no instruction or explanation.
+fn explains_a_condition(faq: &Faq, id: &EntryId) -> bool {
+    faq.entry(id)
+        .is_some_and(|entry| !entry.explains.is_empty())
+}
+
 /// The conditions that an entry explains, then those that it looks for.
 fn conditions(faq: &Faq, id: &EntryId) -> Vec<Condition> {
     faq.entry(id).map_or_else(Vec::new, |entry| {
@@ -725,6 +739,7 @@ fn nothing_seen(blocks: Vec<markdown::Block>, outcome: LookedUp) -> Found {
         values: std::collections::BTreeMap::new(),
         version: None,
         entry: None,
+        is_well: false,
         outcome,
     }
 }

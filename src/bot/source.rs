@@ -133,6 +133,7 @@ async fn look(known: &BTreeMap<String, Known>, query: &Query) -> Found {
             Subject::Object => evidence.worst().and_then(|worst| worst.entry.clone()),
             Subject::Conditions => None,
         },
+        is_well: subject == Subject::Object && evidence.shows_it_well(),
         outcome: outcome(&evidence),
     }
 }
@@ -245,6 +246,7 @@ fn said(blocks: Vec<crate::faq::markdown::Block>, outcome: LookedUp) -> Found {
         values: BTreeMap::new(),
         version: None,
         entry: None,
+        is_well: false,
         outcome,
     }
 }

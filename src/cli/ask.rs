@@ -128,8 +128,16 @@ fn conditions(faq: &Faq, answer: &Answer) -> Vec<Condition> {
     })
 }
 
-/// An object's triage answers with the entry that explains its worst finding.
+/// An object's triage answers with the entry that explains its worst finding. Of an object that is there and well, an entry that
+/// only the question's words name, and that explains what is not to be seen, is no more than a candidate.
 fn put_first(faq: &Faq, evidence: &Evidence, answer: &mut Answer) {
+    if evidence.shows_it_well() && answer.outcome == Outcome::Entry && answer.signature.is_none() {
+        let first = answer.hits.first().and_then(|hit| faq.entry(&hit.id));
+        if first.is_some_and(|entry| !entry.explains.is_empty()) {
+            answer.outcome = Outcome::Choices;
+        }
+        return;
+    }
     let entry = evidence.worst().and_then(|worst| worst.entry.clone());
     let Some(id) = entry.filter(|id| faq.entry(id).is_some()) else {
         return;

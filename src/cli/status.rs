@@ -1,8 +1,10 @@
 //! `status`: what is wrong in a cluster now.
 
+use std::time::Duration;
+
 use super::looking::{self, Configured};
 use super::{CommandError, Content, Exit, Result, render};
-use crate::cluster::evidence::Evidence;
+use crate::cluster::evidence::{Evidence, NotChecked, Why};
 use crate::cluster::lookup::{Lookup, What};
 
 /// The arguments of `status`.
@@ -29,6 +31,15 @@ pub enum StatusFormat {
     Json,
 }
 
+/// How long a person waits for a server that answers, only slowly. No answer of the FAQ waits behind this one.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Whether a part came in time and a part did not.
+fn is_slow(evidence: &Evidence) -> bool {
+    let late = |missed: &NotChecked| missed.why == Why::TimedOut;
+    evidence.looked_at.objects > 0 && evidence.not_checked.iter().any(late)
+}
+
 /// Prints what is wrong.
 ///
 /// # Errors
@@ -37,13 +48,17 @@ pub fn run(arguments: &Arguments, configured: &Configured) -> Result {
     let faq = arguments.content.load()?;
     let evidence = looking::wait(async {
         let looking = arguments.looking.find(configured).await?;
-        let lookup = Lookup {
+        let mut lookup = Lookup {
             what: What::Overview,
             scope: looking.scope,
             deadline: looking.deadline,
         };
         let entries = looking::entries(&faq);
-        let evidence = looking.cluster.lookup(&lookup, &entries).await;
+        let mut evidence = looking.cluster.lookup(&lookup, &entries).await;
+        if is_slow(&evidence) && lookup.deadline < PATIENCE {
+            lookup.deadline = PATIENCE;
+            evidence = looking.cluster.lookup(&lookup, &entries).await;
+        }
         Ok::<Evidence, Box<Evidence>>(evidence.as_ref().clone())
     })?;
     let evidence = evidence.unwrap_or_else(|nothing| *nothing);

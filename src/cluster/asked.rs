@@ -7,6 +7,7 @@ use regex::Regex;
 use super::kind::Kind;
 use super::lookup::Target;
 use super::name::{Namespace, ObjectName};
+use super::pasted;
 
 /// An object that a question names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,14 +27,13 @@ pub enum Certainty {
     Guessed,
 }
 
-/// Most of a text that is looked through, in lines and in words: more is a log, not a question.
-const MAX_LINES: usize = 200;
+/// Most of a text that is looked through, in words: more is a log, not a question.
 const MAX_WORDS: usize = 60;
 
 /// The object that a question names; the surest reading, and of rows the first that looks sick.
 #[must_use]
 pub fn object(question: &str) -> Option<Asked> {
-    if let Some(target) = pasted_row(question) {
+    if let Some(target) = pasted::object(question) {
         return Some(Asked {
             target,
             certainty: Certainty::Named,
@@ -47,6 +47,7 @@ pub fn object(question: &str) -> Option<Asked> {
         .collect();
     with_its_kind(&words)
         .or_else(|| pod_by_its_hash(&words))
+        .or_else(|| before_its_kind(&words))
         .or_else(|| with_its_namespace(&words))
         .or_else(|| subject(&words))
 }
@@ -54,78 +55,6 @@ pub fn object(question: &str) -> Option<Asked> {
 /// A word without the punctuation around it.
 fn bare(word: &str) -> &str {
     word.trim_matches(|letter: char| !(letter.is_alphanumeric() || "-/_<>[]{}".contains(letter)))
-}
-
-/// `[NAMESPACE] NAME READY STATUS RESTARTS …` of pods, `… READY UP-TO-DATE AVAILABLE …` of Deployments, `NAME STATUS ROLES AGE VERSION` of nodes.
-fn pasted_row(text: &str) -> Option<Target> {
-    let rows: Vec<(Target, bool)> = text.lines().take(MAX_LINES).filter_map(row).collect();
-    let sick = rows.iter().find(|(_, is_sick)| *is_sick);
-    sick.or(rows.first()).map(|(target, _)| target.clone())
-}
-
-fn row(line: &str) -> Option<(Target, bool)> {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let is_number =
-        |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
-    let ready = |word: &&str| {
-        let (ready, all) = word.split_once('/')?;
-        let both = is_number(&ready) && is_number(&all);
-        both.then(|| ready == all)
-    };
-    let named = |name: &str, namespace: Option<&str>, kind: Kind| {
-        let (kind, name) = match name.split_once('/') {
-            Some((kind, name)) => (kind.parse().ok()?, name),
-            None => (kind, name),
-        };
-        Some(Target {
-            kind: Some(kind),
-            namespace: match namespace {
-                Some(namespace) => Some(namespace.parse().ok()?),
-                None => None,
-            },
-            name: name.parse().ok()?,
-        })
-    };
-    if let [name, status, _, _, version] = words.as_slice()
-        && (status.starts_with("Ready") || status.starts_with("NotReady"))
-        && version.starts_with("v1.")
-    {
-        let is_sick = *status != "Ready";
-        return Some((named(name, None, Kind::Node)?, is_sick));
-    }
-    let column = words
-        .iter()
-        .take(3)
-        .position(|word| ready(word).is_some())?;
-    let (name, namespace) = match column {
-        1 => (words[0], None),
-        2 => (words[1], Some(words[0])),
-        _ => return None,
-    };
-    let is_ready = ready(&words[column]).unwrap_or_default();
-    let rest = &words[column + 1..];
-    match rest {
-        [up_to_date, available, age, ..]
-            if is_number(up_to_date) && is_number(available) && is_age(age) =>
-        {
-            Some((named(name, namespace, Kind::Deployment)?, !is_ready))
-        }
-        [status, restarts, ..] if is_number(restarts) && !is_number(status) => {
-            let is_well = match *status {
-                "Running" => is_ready,
-                "Completed" => true,
-                _ => false,
-            };
-            Some((named(name, namespace, Kind::Pod)?, !is_well))
-        }
-        _ => None,
-    }
-}
-
-/// `5m`, `3d4h`.
-fn is_age(word: &str) -> bool {
-    word.starts_with(|letter: char| letter.is_ascii_digit())
-        && word.ends_with(['s', 'm', 'h', 'd', 'y'])
 }
 
 /// `pod/NAME`, `pod NAMESPACE/NAME`, `pod NAME [-n NAMESPACE | in NAMESPACE]`.
@@ -193,6 +122,33 @@ fn with_its_kind(words: &[&str]) -> Option<Asked> {
     guess
 }
 
+/// `the checkout deployment`: a word before a kind that stands alone.
+fn before_its_kind(words: &[&str]) -> Option<Asked> {
+    words.windows(2).enumerate().find_map(|(place, pair)| {
+        let kind = kind_of(pair[1])?;
+        let follows = words.get(place + 2);
+        let ends = follows.is_none_or(|word| {
+            [
+                "in", "is", "isn't", "isnt", "has", "keeps", "does", "not", "stuck", "down", "-n",
+                "ok", "okay", "healthy", "fine", "well", "ready", "failing", "pending", "crashing",
+            ]
+            .contains(&word.to_lowercase().as_str())
+        });
+        // `namespace` after a name says where; `pods pending` and `node not ready` are no names.
+        if kind == Kind::Namespace || !ends {
+            return None;
+        }
+        Some(Asked {
+            target: Target {
+                kind: (kind != Kind::Pod).then_some(kind),
+                namespace: namespace_of(words),
+                name: may_be_a_name(pair[0])?,
+            },
+            certainty: Certainty::Guessed,
+        })
+    })
+}
+
 /// What a `ReplicaSet` calls its pods: nothing else looks like it.
 static POD_NAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new("^[a-z0-9][a-z0-9.-]*-[b-df-hj-np-tv-z0-9]{6,10}-[b-df-hj-np-tv-z0-9]{5}$").ok()
@@ -249,8 +205,37 @@ fn with_its_namespace(words: &[&str]) -> Option<Asked> {
 fn subject(words: &[&str]) -> Option<Asked> {
     let before = ["is", "are", "does", "with", "to", "about", "did", "has"];
     let after = [
-        "is", "isn't", "isnt", "are", "keeps", "does", "doesn't", "has", "won't", "wont", "not",
-        "was", "can't", "cannot", "never", "stuck", "down", "pods", "fails",
+        "is",
+        "isn't",
+        "isnt",
+        "are",
+        "keeps",
+        "does",
+        "doesn't",
+        "has",
+        "won't",
+        "wont",
+        "not",
+        "was",
+        "can't",
+        "cannot",
+        "never",
+        "stuck",
+        "down",
+        "pods",
+        "fails",
+        "healthy",
+        "ok",
+        "okay",
+        "fine",
+        "well",
+        "ready",
+        "crashing",
+        "failing",
+        "broken",
+        "pending",
+        "restarting",
+        "slow",
     ];
     let is_among = |list: &[&str], word: Option<&&str>| {
         word.is_some_and(|word| list.contains(&word.to_lowercase().as_str()))
@@ -314,7 +299,7 @@ fn kind_of(word: &str) -> Option<Kind> {
 }
 
 fn may_be_a_name(word: &str) -> Option<ObjectName> {
-    let is_ours = word.contains('-') || !(EVERYDAY.contains(&word) || word.ends_with("ing"));
+    let is_ours = word.contains('-') || !EVERYDAY.contains(&word);
     let has_a_letter = word.bytes().any(|byte| byte.is_ascii_lowercase());
     if word.len() < 2 || !is_ours || !has_a_letter || kind_of(word).is_some() {
         return None;
@@ -335,6 +320,7 @@ const EVERYDAY: &[&str] = &[
     "an",
     "and",
     "any",
+    "anything",
     "api",
     "app",
     "are",
@@ -346,8 +332,10 @@ const EVERYDAY: &[&str] = &[
     "because",
     "been",
     "before",
+    "being",
     "between",
     "bound",
+    "broken",
     "budget",
     "but",
     "by",
@@ -362,40 +350,58 @@ const EVERYDAY: &[&str] = &[
     "crash",
     "crashed",
     "crashes",
+    "crashing",
     "crashloop",
     "crashloopbackoff",
+    "crashlooping",
     "created",
+    "creating",
     "default-backend",
     "deleted",
+    "deleting",
+    "deploying",
     "died",
     "disk",
     "disruption",
     "dns",
     "do",
     "does",
+    "doing",
     "down",
+    "draining",
     "ebs",
     "eks",
     "endpoint",
     "endpoints",
     "error",
     "errors",
+    "everything",
     "evicted",
+    "evicting",
     "exec",
+    "existing",
     "exit",
     "external",
     "fail",
     "failed",
+    "failing",
     "fails",
     "file",
+    "fine",
     "for",
     "from",
-    "gets",
     "get",
+    "gets",
+    "getting",
+    "going",
     "got",
     "had",
+    "hanging",
+    "happening",
     "has",
     "have",
+    "having",
+    "healthy",
     "helm",
     "how",
     "i",
@@ -419,15 +425,19 @@ const EVERYDAY: &[&str] = &[
     "kubernetes",
     "limit",
     "limits",
+    "liveness",
     "log",
     "logs",
     "loop",
+    "looping",
     "lost",
     "made",
     "me",
     "memory",
+    "missing",
     "mode",
     "mount",
+    "mounting",
     "my",
     "name",
     "named",
@@ -436,9 +446,12 @@ const EVERYDAY: &[&str] = &[
     "no",
     "node",
     "not",
+    "nothing",
     "notready",
     "of",
     "off",
+    "ok",
+    "okay",
     "on",
     "one",
     "oom",
@@ -452,28 +465,36 @@ const EVERYDAY: &[&str] = &[
     "pool",
     "port",
     "ports",
+    "preempting",
     "pressure",
-    "problem",
     "probe",
+    "problem",
     "prod",
     "production",
     "provisioner",
     "pull",
-    "ready",
+    "pulling",
     "readiness",
-    "liveness",
+    "ready",
     "registry",
     "request",
     "requests",
+    "responding",
     "restart",
     "restarted",
+    "restarting",
     "restarts",
+    "retrying",
     "right",
+    "rolling",
     "rollout",
     "run",
+    "running",
     "runs",
     "same",
+    "scaling",
     "scheduled",
+    "scheduling",
     "secret",
     "secrets",
     "security",
@@ -481,12 +502,16 @@ const EVERYDAY: &[&str] = &[
     "set",
     "should",
     "show",
+    "slow",
     "so",
     "some",
+    "something",
     "staging",
     "start",
     "started",
+    "starting",
     "starts",
+    "starving",
     "state",
     "status",
     "still",
@@ -496,6 +521,7 @@ const EVERYDAY: &[&str] = &[
     "stuck",
     "taint",
     "taints",
+    "terminating",
     "than",
     "that",
     "the",
@@ -505,8 +531,11 @@ const EVERYDAY: &[&str] = &[
     "these",
     "they",
     "this",
+    "throttling",
+    "timing",
     "to",
     "too",
+    "trying",
     "type",
     "unhealthy",
     "unknown",
@@ -514,6 +543,8 @@ const EVERYDAY: &[&str] = &[
     "unschedulable",
     "up",
     "update",
+    "updating",
+    "upgrading",
     "use",
     "used",
     "user",
@@ -522,8 +553,10 @@ const EVERYDAY: &[&str] = &[
     "volume",
     "volumes",
     "wait",
+    "waiting",
     "was",
     "we",
+    "well",
     "were",
     "what",
     "when",
@@ -536,6 +569,7 @@ const EVERYDAY: &[&str] = &[
     "with",
     "without",
     "wont",
+    "working",
     "wrong",
     "you",
     "your",
@@ -590,6 +624,22 @@ mod tests {
                 "Service shop/web Guessed",
             ),
             ("shop/checkout", "? shop/checkout Guessed"),
+            (
+                "what is wrong with the checkout deployment in shop",
+                "Deployment shop/checkout Guessed",
+            ),
+            ("checkout pods", "? ?/checkout Guessed"),
+            ("is web healthy", "? ?/web Guessed"),
+            (
+                "deployment web in shop stuck",
+                "Deployment shop/web Guessed",
+            ),
+            ("web service has no endpoints", "Service ?/web Guessed"),
+            (
+                "is the billing deployment ok?",
+                "Deployment ?/billing Guessed",
+            ),
+            ("why is billing in shop not ready", "? shop/billing Guessed"),
         ] {
             assert_eq!(asked(question), meant, "{question}");
         }
@@ -625,6 +675,7 @@ shop        checkout-7899d5c6b8-x2x9z   0/1     CrashLoopBackOff   12 (2m ago)  
             "node not ready",
             "exit code 137",
             "pods in namespace shop are pending",
+            "pods crashing in shop",
             "pod disruption budget blocks drain",
             "what does CrashLoopBackOff mean",
             "0/5 nodes are available: 5 Insufficient cpu.",

@@ -50,8 +50,8 @@ pub struct LookedAt {
     pub namespaces: Vec<String>,
     /// The resources, as RBAC writes them.
     pub resources: Vec<String>,
-    /// Whether the object that was asked for is there.
-    pub has_target: bool,
+    /// The objects that were asked for and are there, such as `Deployment checkout in shop`.
+    pub targets: Vec<String>,
 }
 
 /// Something that could not be looked at.
@@ -82,15 +82,57 @@ pub enum Why {
 }
 
 /// What was left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Truncated {
     /// Pods that look sick and were not read.
     pub pods: usize,
     /// Findings beyond those that are given.
     pub findings: usize,
+    /// Whether there are more events than were read: what only they tell may be missing.
+    pub events: bool,
+    /// Services whose pods were not read.
+    pub services: usize,
+    /// Owners of sick pods that were not read.
+    pub owners: usize,
+}
+
+impl Truncated {
+    /// Nothing, where nothing was left out.
+    #[must_use]
+    pub fn if_any(self) -> Option<Truncated> {
+        (self != Truncated::default()).then_some(self)
+    }
+
+    /// What was left out, in words; the findings are not counted, for who shows them may leave out more.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        let counted = [
+            (self.pods, "more pods that look sick"),
+            (self.services, "Services whose pods were not read"),
+            (self.owners, "owners of sick pods"),
+        ];
+        let mut words: Vec<String> = counted
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        if self.events {
+            words.push("the events beyond the first thousands".to_owned());
+        }
+        words
+    }
 }
 
 impl Evidence {
+    /// Whether an object was asked for that is there, and all that could tell of it was read and shows nothing.
+    #[must_use]
+    pub fn shows_it_well(&self) -> bool {
+        !self.looked_at.targets.is_empty()
+            && self.findings.is_empty()
+            && self.not_checked.is_empty()
+            && self.truncated.is_none()
+    }
+
     /// The evidence of a cluster that could not even be asked.
     #[must_use]
     pub fn of_nothing(cluster: &str, scope: Namespaces, missed: NotChecked) -> Self {
@@ -135,14 +177,14 @@ mod tests {
             }],
             truncated: Some(Truncated {
                 pods: 3,
-                findings: 0,
+                ..Truncated::default()
             }),
             looked_at: LookedAt::default(),
         };
         let json = serde_json::to_string(&evidence).unwrap();
         assert_eq!(
             json,
-            r#"{"cluster":"prod","version":null,"scope":{"namespaces":["shop"]},"checked_at":"2026-11-25T08:59:56Z","findings":[],"not_checked":[{"what":"pods in shop","why":"not_found","detail":"gone"}],"truncated":{"pods":3,"findings":0}}"#
+            r#"{"cluster":"prod","version":null,"scope":{"namespaces":["shop"]},"checked_at":"2026-11-25T08:59:56Z","findings":[],"not_checked":[{"what":"pods in shop","why":"not_found","detail":"gone"}],"truncated":{"pods":3,"findings":0,"events":false,"services":0,"owners":0}}"#
         );
         let all = Evidence {
             scope: Namespaces::All,

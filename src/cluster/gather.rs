@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::access::{Reach, Resource};
 use super::decode::{Items, add, extend, items};
 use super::detect;
+use super::evidence::Truncated;
 use super::fetch::{Answer, Ask, Read, ReadError, Reader};
 use super::pod_owner;
 use super::rows::{self, Row};
@@ -57,8 +58,8 @@ pub(super) struct Gathered {
     pub(super) view: View,
     /// Reads that failed.
     pub(super) missed: Vec<(Read, ReadError)>,
-    /// Sick-looking pods that were not read, for there were too many.
-    pub(super) pods_left_out: usize,
+    /// What was not read, for there was too much.
+    pub(super) left_out: Truncated,
     /// All pods of the tables, by namespace.
     pub(super) pod_names: BTreeMap<String, Vec<String>>,
     /// How many objects were looked at.
@@ -276,6 +277,7 @@ impl Gathering<'_> {
         match read.resource {
             Resource::Events => {
                 if let Some(items) = self.objects::<Event>(read, answer) {
+                    self.done.left_out.events |= items.has_more;
                     self.done.view.events.extend(items.items);
                 }
             }
@@ -303,7 +305,7 @@ impl Gathering<'_> {
     /// The pods whose rows, nodes or events look wrong, in full, and those behind Services that nothing shows to be served.
     async fn sick_pods(&mut self, order: &Order<'_>, rows: &[(String, Row)]) {
         let mut sick = suspects(&self.done.view, rows, order.named_pod);
-        self.done.pods_left_out = sick.len().saturating_sub(MAX_PODS);
+        self.done.left_out.pods = sick.len().saturating_sub(MAX_PODS);
         sick.truncate(MAX_PODS);
         let mut reads: Vec<Read> = sick
             .into_iter()
@@ -315,10 +317,9 @@ impl Gathering<'_> {
             .collect();
         let mut of_service = BTreeMap::new();
         if order.resources.contains(&Resource::Pods) {
-            for (key, selector) in detect::doubtful_services(&self.done.view)
-                .into_iter()
-                .take(MAX_SERVICES)
-            {
+            let doubtful = detect::doubtful_services(&self.done.view);
+            self.done.left_out.services = doubtful.len().saturating_sub(MAX_SERVICES);
+            for (key, selector) in doubtful.into_iter().take(MAX_SERVICES) {
                 let labels: Vec<String> = selector
                     .iter()
                     .map(|(name, value)| format!("{name}={value}"))
@@ -394,6 +395,7 @@ impl Gathering<'_> {
             .iter()
             .filter_map(|pod| pod_owner::owner_read(pod, order.resources))
             .collect();
+        self.done.left_out.owners = wanted.len().saturating_sub(MAX_OWNERS);
         let mut reads: Vec<Read> = wanted.into_iter().take(MAX_OWNERS).collect();
         // A Job's pod is judged by what became of the Job, and of the runs after it.
         let with_jobs: BTreeSet<&str> = self

@@ -260,8 +260,8 @@ impl Cluster {
         findings.truncate(MAX_FINDINGS);
         self.add_logs(&lookup.scope, &mut findings, until).await;
         let truncated = Truncated {
-            pods: gathered.pods_left_out,
             findings: findings_left_out,
+            ..gathered.left_out
         };
         Evidence {
             cluster: self.name.clone(),
@@ -273,11 +273,14 @@ impl Cluster {
                 pods: gathered.pod_names.values().map(Vec::len).sum(),
                 namespaces: gathered.namespaces.clone(),
                 resources: wanted.resources.iter().map(ToString::to_string).collect(),
-                has_target: matches!(&lookup.what, What::Object(target) if wanted::exists(target, &gathered)),
+                targets: match &lookup.what {
+                    What::Object(target) => wanted::there(target, &gathered),
+                    What::Conditions(_) | What::Overview => Vec::new(),
+                },
             },
             findings,
             not_checked,
-            truncated: (truncated.pods > 0 || truncated.findings > 0).then_some(truncated),
+            truncated: truncated.if_any(),
         }
     }
 

@@ -17,6 +17,7 @@ pub mod kind;
 pub mod lease;
 pub mod lookup;
 pub mod name;
+mod pasted;
 mod plan;
 mod pod_owner;
 pub mod redact;

@@ -68,9 +68,24 @@ fn of(condition: Condition) -> &'static [Resource] {
         | Condition::ImagePullFailed
         | Condition::LivenessProbeFailing
         | Condition::ReadinessProbeFailing
+        | Condition::ReadinessGateUnmet
         | Condition::StartupProbeFailing
         | Condition::SidecarDown
-        | Condition::UnschedulableCpu
+        | Condition::SchedulingGated
+        | Condition::PodSandboxFailed
+        | Condition::PodIpExhausted
+        | Condition::ContainerCreatingStuck
+        | Condition::Evicted
+        | Condition::PodNodeShutDown
+        | Condition::EphemeralStorageExceeded => &[R::Pods, R::Events],
+        Condition::Unschedulable
+        | Condition::UnschedulableUnboundClaim
+        | Condition::UnschedulableVolumeZone => &[R::Pods, R::Events, R::Claims, R::Nodes],
+        Condition::VolumeMountFailed
+        | Condition::VolumeAttachFailed
+        | Condition::VolumeMultiAttach => &[R::Pods, R::Events, R::Claims],
+        // Which of the scheduler's causes matters, the nodes tell that the pod asks for.
+        Condition::UnschedulableCpu
         | Condition::UnschedulableMemory
         | Condition::UnschedulableResource
         | Condition::UnschedulableTaint
@@ -78,19 +93,7 @@ fn of(condition: Condition) -> &'static [Resource] {
         | Condition::UnschedulablePodAffinity
         | Condition::UnschedulableTooManyPods
         | Condition::UnschedulableHostPort
-        | Condition::SchedulingGated
-        | Condition::PodSandboxFailed
-        | Condition::PodIpExhausted
-        | Condition::ContainerCreatingStuck
-        | Condition::Evicted
-        | Condition::EphemeralStorageExceeded => &[R::Pods, R::Events],
-        Condition::Unschedulable
-        | Condition::UnschedulableUnboundClaim
-        | Condition::UnschedulableVolumeZone
-        | Condition::VolumeMountFailed
-        | Condition::VolumeAttachFailed
-        | Condition::VolumeMultiAttach => &[R::Pods, R::Events, R::Claims],
-        Condition::UnschedulableCordoned
+        | Condition::UnschedulableCordoned
         | Condition::PodStuckTerminating
         | Condition::PodNodeLost => &[R::Pods, R::Events, R::Nodes],
         // Of pods that are gone only their names tell whose they were.

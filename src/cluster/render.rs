@@ -52,10 +52,14 @@ pub fn text(evidence: &Evidence, detail: Detail, now: Timestamp) -> String {
         );
     }
     if let Some(left_out) = evidence.truncated {
+        let mut words = left_out.words();
+        if left_out.findings > 0 {
+            words.push(format!("{} more findings", left_out.findings));
+        }
         lines.push(String::new());
         lines.push(format!(
-            "Left out, for there is too much: {} more pods that look sick, {} more findings.",
-            left_out.pods, left_out.findings
+            "Left out, for there is too much: {}.",
+            words.join(", ")
         ));
     }
     lines.join("\n")
@@ -93,14 +97,29 @@ fn nothing_found(evidence: &Evidence) -> String {
         // What a scope leaves out is no failed lookup, and no good news either.
         "Not part of what may be looked at here: it belongs to the cluster as a whole.".to_owned()
     } else if evidence.not_checked.is_empty() {
+        let what = about_targets(evidence);
         format!(
-            "Nothing found. Looked at {} objects ({} of them pods): {}.",
+            "Nothing found{what}. Looked at {} objects ({} of them pods): {}.",
             evidence.looked_at.objects,
             evidence.looked_at.pods,
             evidence.looked_at.resources.join(", ")
         )
     } else {
         "Nothing found in what could be looked at, and not all could be.".to_owned()
+    }
+}
+
+/// ` about Deployment checkout in shop, which is there`: the objects that were asked for and exist.
+#[must_use]
+pub fn about_targets(evidence: &Evidence) -> String {
+    match evidence.looked_at.targets.as_slice() {
+        [] => String::new(),
+        [only] => format!(" about {only}, which is there"),
+        [first, rest @ ..] => {
+            // Names of one word belong to a workload and its Service mostly; more than a few are no answer.
+            let shown: Vec<&str> = rest.iter().take(3).map(String::as_str).collect();
+            format!(" about {first}, {}, which are there", shown.join(", "))
+        }
     }
 }
 
@@ -212,7 +231,7 @@ mod tests {
                 pods: 37,
                 namespaces: vec![],
                 resources: vec!["pods".to_owned(), "events".to_owned()],
-                has_target: false,
+                targets: Vec::new(),
             },
         }
     }

@@ -54,12 +54,13 @@ pub fn parse(body: &[u8]) -> Result<Vec<Row>, serde_json::Error> {
             .iter()
             .position(|column| column.name.eq_ignore_ascii_case(name))
     };
-    let (name, ready, status, restarts, node) = (
+    let (name, ready, status, restarts, node, gates) = (
         column("Name"),
         column("Ready"),
         column("Status"),
         column("Restarts"),
         column("Node"),
+        column("Readiness Gates"),
     );
     let text =
         |row: &Cells, column: Option<usize>| match column.and_then(|index| row.cells.get(index)) {
@@ -81,6 +82,8 @@ pub fn parse(body: &[u8]) -> Result<Vec<Row>, serde_json::Error> {
             let looks_well = is_over
                 || (status == "Running"
                     && all_ready(&text(row, ready))
+                    // READY counts containers; a gate that is not met keeps the pod from being ready all the same.
+                    && is_none_or_met(&text(row, gates))
                     && is_settled(&text(row, restarts)));
             (!name.is_empty()).then(|| Row {
                 name,
@@ -94,6 +97,11 @@ pub fn parse(body: &[u8]) -> Result<Vec<Row>, serde_json::Error> {
             })
         })
         .collect())
+}
+
+/// `<none>`, or `1/1` of the readiness gates.
+fn is_none_or_met(cell: &str) -> bool {
+    !cell.contains('/') || all_ready(cell)
 }
 
 /// `2/2`
@@ -184,6 +192,18 @@ mod tests {
                 !row(ready, status, restarts).looks_well,
                 "{ready} {status} {restarts}"
             );
+        }
+    }
+
+    #[test]
+    fn a_readiness_gate_that_is_not_met_is_looked_at_though_all_containers_are_ready() {
+        for (cell, looks_well) in [("0/1", false), ("1/1", true), ("<none>", true)] {
+            let body = json!({
+                "columnDefinitions": [{"name": "Name"}, {"name": "Ready"}, {"name": "Status"}, {"name": "Restarts"}, {"name": "Readiness Gates", "priority": 1}],
+                "rows": [{"cells": ["web", "1/1", "Running", "0", cell]}]
+            });
+            let row = parse(body.to_string().as_bytes()).unwrap().remove(0);
+            assert_eq!(row.looks_well, looks_well, "{cell}");
         }
     }
 

@@ -66,7 +66,7 @@ impl Cluster {
         // Together: both read much the same, and share what they read.
         let (object, general) = tokio::join!(by_object, by_conditions);
         let object = object.filter(|evidence| {
-            is_named || evidence.looked_at.has_target || !evidence.findings.is_empty()
+            is_named || !evidence.looked_at.targets.is_empty() || !evidence.findings.is_empty()
         });
         object
             .map(|evidence| Triage {

@@ -164,7 +164,7 @@ impl Wanted {
             self.resources.contains(&kind.resource())
                 && (self.cluster || kind.resource().access().reach == Reach::Namespaced)
         });
-        if could_not_read || !is_listed || exists(target, gathered) {
+        if could_not_read || !is_listed || !there(target, gathered).is_empty() {
             return None;
         }
         Some(NotChecked {
@@ -175,37 +175,53 @@ impl Wanted {
     }
 }
 
-/// Whether the object is among what was read.
-pub(super) fn exists(target: &Target, gathered: &Gathered) -> bool {
+/// The objects of this name (and kind, where one was said) among what was read, such as `Deployment checkout in shop`.
+pub(super) fn there(target: &Target, gathered: &Gathered) -> Vec<String> {
     let name = target.name.as_str();
     let view = &gathered.view;
-    macro_rules! has {
+    let mut found = Vec::new();
+    let mut add = |kind: Kind, namespace: Option<&str>| {
+        let place = namespace.map_or_else(String::new, |namespace| format!(" in {namespace}"));
+        found.push(format!("{} {name}{place}", kind.name()));
+    };
+    let is_meant = |kind: Kind| target.kind.is_none_or(|wanted| wanted == kind);
+    macro_rules! look_among {
         ($($kind:ident $field:ident,)+) => {
-            $((target.kind.is_none_or(|kind| kind == Kind::$kind)
-                && view.$field.items.iter().any(|item| item.metadata.name.as_deref() == Some(name))))||+
+            $(if is_meant(Kind::$kind) {
+                for item in &view.$field.items {
+                    if item.metadata.name.as_deref() == Some(name) {
+                        add(Kind::$kind, item.metadata.namespace.as_deref());
+                    }
+                }
+            })+
         };
     }
-    let is_pod = target.kind.is_none_or(|kind| kind == Kind::Pod)
-        && gathered.pod_names.values().flatten().any(|pod| pod == name);
-    is_pod
-        || has! {
-            Deployment deployments,
-            ReplicaSet replica_sets,
-            StatefulSet stateful_sets,
-            DaemonSet daemon_sets,
-            Job jobs,
-            CronJob cron_jobs,
-            Service services,
-            Ingress ingresses,
-            PersistentVolumeClaim claims,
-            HorizontalPodAutoscaler autoscalers,
-            PodDisruptionBudget disruption_budgets,
-            ResourceQuota quotas,
-            Node nodes,
-            PersistentVolume volumes,
-            Namespace namespaces,
-            APIService api_services,
+    if is_meant(Kind::Pod) {
+        for (namespace, pods) in &gathered.pod_names {
+            if pods.iter().any(|pod| pod == name) {
+                add(Kind::Pod, Some(namespace));
+            }
         }
+    }
+    look_among! {
+        Deployment deployments,
+        ReplicaSet replica_sets,
+        StatefulSet stateful_sets,
+        DaemonSet daemon_sets,
+        Job jobs,
+        CronJob cron_jobs,
+        Service services,
+        Ingress ingresses,
+        PersistentVolumeClaim claims,
+        HorizontalPodAutoscaler autoscalers,
+        PodDisruptionBudget disruption_budgets,
+        ResourceQuota quotas,
+        Node nodes,
+        PersistentVolume volumes,
+        Namespace namespaces,
+        APIService api_services,
+    }
+    found
 }
 
 #[cfg(test)]

@@ -64,6 +64,8 @@ conditions! {
     LivenessProbeFailing,
     /// The readiness probe fails and the pod gets no traffic.
     ReadinessProbeFailing,
+    /// The containers are ready, and a readiness gate that somebody outside the pod sets keeps the pod out of its Services.
+    ReadinessGateUnmet,
     /// The startup probe fails and the container is restarted before it is up.
     StartupProbeFailing,
     /// A container beside the main one is down while the others run.
@@ -114,6 +116,8 @@ conditions! {
     ContainerCreatingStuck,
     /// The kubelet evicted the pod because the node ran short of memory, disk or process ids.
     Evicted,
+    /// The pod was ended, or not let in, because its node was shut down.
+    PodNodeShutDown,
     /// The pod used more local disk than its limit (or its `emptyDir`'s) allows.
     EphemeralStorageExceeded,
     /// The pod has been deleted but does not go.

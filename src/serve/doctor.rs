@@ -8,17 +8,21 @@ use crate::bot::health::{Check, Part};
 use crate::bot::policy;
 use crate::cluster;
 use crate::cluster::connect::Place;
-use crate::cluster::evidence::Namespaces;
+use crate::cluster::evidence::{Namespaces, NotChecked};
 use crate::cluster::fetch::ReadError;
 use crate::cluster::lease::Lease;
 use crate::cluster::lookup::{Cluster, Scope};
 use crate::cluster::name::{Namespace, ObjectName};
+use crate::cluster::render::not_checked;
 use crate::cluster::review::{Right, Rights};
 use crate::state::{self, State};
 use crate::web;
 
 /// Whoever runs doctor waits longer than one who asks.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Most namespaces of patterns whose rights are reviewed: each costs a request, and they have one Role or ClusterRole mostly.
+const MOST_NAMESPACES: usize = 40;
 
 /// Most rights that one line names.
 const MOST_RIGHTS: usize = 12;
@@ -143,27 +147,48 @@ async fn cluster(
         return checks;
     }
     let lease = lease.map(ObjectName::as_str);
-    match cluster.rights(&scope(settings, scopes), lease).await {
+    let scope = match scope(&cluster, settings, scopes).await {
+        Ok(scope) => scope,
+        Err(missed) => {
+            let detail = format!(
+                "a scope names namespaces by a pattern, and they cannot be listed: {}",
+                not_checked(&missed)
+            );
+            let cure = "grant it (namespaces in deploy/manifests/rbac.yaml), or name the namespaces one by one";
+            checks.extend(fail(&what, detail, cure));
+            return checks;
+        }
+    };
+    match cluster.rights(&scope, lease).await {
         Ok(rights) => checks.extend(judged(&what, &rights, settings)),
         Err(error) => checks.extend(fail(&what, error.to_string(), "run doctor again")),
     }
     checks
 }
 
-/// All that any channel may look at. A pattern is reviewed as all namespaces: it takes the right to list them.
-fn scope(settings: &cluster::Settings, scopes: &[&policy::Scope]) -> Scope {
+/// All that any channel may look at; a pattern stands for the namespaces that it meets now, the first of them where there are many.
+async fn scope(
+    cluster: &Cluster,
+    settings: &cluster::Settings,
+    scopes: &[&policy::Scope],
+) -> Result<Scope, NotChecked> {
     let all = || scopes.iter().flat_map(|scope| &scope.namespaces);
-    let namespaces = if all().any(|pattern| pattern.ends_with('*')) {
+    let namespaces = if all().any(|pattern| pattern == "*") {
         Namespaces::All
     } else {
-        let names: BTreeSet<Namespace> = all().filter_map(|name| name.parse().ok()).collect();
+        let mut names: BTreeSet<Namespace> = all().filter_map(|name| name.parse().ok()).collect();
+        if all().any(|pattern| pattern.ends_with('*')) {
+            let there = cluster.namespaces(VERSION_TIMEOUT).await?;
+            let is_meant = |name: &&Namespace| scopes.iter().any(|scope| scope.holds(name.as_str()));
+            names.extend(there.iter().filter(is_meant).take(MOST_NAMESPACES).cloned());
+        }
         Namespaces::Named(names.into_iter().collect())
     };
-    Scope {
+    Ok(Scope {
         namespaces,
         cluster: scopes.iter().any(|scope| scope.cluster),
         logs: settings.logs.clone(),
-    }
+    })
 }
 
 /// Whether the Lease that several replicas share can be read and updated.

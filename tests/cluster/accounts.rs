@@ -24,6 +24,7 @@ pub enum Reach {
 
 /// A service account, and the way in as it.
 pub struct Account {
+    name: String,
     /// A kubeconfig that holds its token.
     pub kubeconfig: PathBuf,
     /// A client with its rights.
@@ -42,6 +43,15 @@ impl Account {
             .create(&PostParams::default(), &account)
             .await
             .unwrap_or_else(|error| panic!("service account {name}: {error}"));
+        let account = Account::of(namespace, &name).await;
+        account.grant(namespace, reach, rules).await;
+        account
+    }
+
+    /// Lets the account do what further rules say.
+    pub async fn grant(&self, namespace: &Namespace, reach: Reach, rules: &Value) {
+        let subject = &self.name;
+        let name = unique(subject);
         let prefix = match reach {
             Reach::Namespace => "",
             Reach::Cluster => "Cluster",
@@ -50,7 +60,7 @@ impl Account {
             json!({"kind": format!("{prefix}Role"), "rules": rules}),
             json!({
                 "kind": format!("{prefix}RoleBinding"),
-                "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace.name}],
+                "subjects": [{"kind": "ServiceAccount", "name": subject, "namespace": namespace.name}],
                 "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": format!("{prefix}Role"), "name": name},
             }),
         ] {
@@ -59,7 +69,6 @@ impl Account {
             document["metadata"] = json!({"name": name});
             namespace.apply(&document.to_string()).await;
         }
-        Account::of(namespace, &name).await
     }
 
     /// The way in as a service account that is there already.
@@ -79,7 +88,11 @@ impl Account {
         let client = client_of(&kubeconfig)
             .await
             .unwrap_or_else(|error| panic!("client of {name}: {error}"));
-        Account { kubeconfig, client }
+        Account {
+            name: name.to_owned(),
+            kubeconfig,
+            client,
+        }
     }
 }
 

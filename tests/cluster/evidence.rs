@@ -265,6 +265,58 @@ async fn a_question_that_names_an_object_gets_its_triage() {
 }
 
 #[tokio::test]
+async fn an_object_that_is_well_is_said_to_be_and_gets_no_entry_for_what_it_does_not_show() {
+    let namespace = Namespace::create("evidence-well").await;
+    let well = CHECKOUT
+        .replace(
+            "{ replicas: 1, unavailableReplicas: 1, updatedReplicas: 1, observedGeneration: 1 }",
+            "{ replicas: 1, readyReplicas: 1, availableReplicas: 1, updatedReplicas: 1, observedGeneration: 1 }",
+        )
+        .replace("status: 'False', reason: ContainersNotReady", "status: 'True'")
+        .replace("ready: false", "ready: true")
+        .replace("restartCount: 7", "restartCount: 0")
+        .replace(
+            "{ waiting: { reason: CrashLoopBackOff, message: back-off 5m0s restarting failed container } }",
+            "{ running: { startedAt: '2026-11-25T08:00:00Z' } }",
+        );
+    let status = well.split("      lastState:").next().unwrap();
+    namespace.apply(status).await;
+    let admin = Server::get().kubeconfig();
+    let question = format!("why is checkout in {} not ready", namespace.name);
+    let run = patiently(
+        admin,
+        &["ask", &question, "-n", &namespace.name, "--format", "json"],
+    );
+    let json = run.json();
+    assert_eq!(
+        json["evidence"]["findings"],
+        serde_json::json!([]),
+        "{json:#}"
+    );
+    assert_eq!(json["entry"], Value::Null, "{json:#}");
+    let run = patiently(admin, &["ask", &question, "-n", &namespace.name]);
+    let there = format!(
+        "Nothing found about Deployment checkout in {}, which is there.",
+        namespace.name
+    );
+    assert!(run.out.contains(&there), "{}", run.out);
+    // What is asked in general is answered all the same.
+    let how = patiently(
+        admin,
+        &[
+            "ask",
+            "scale deployment checkout to zero replicas",
+            "-n",
+            &namespace.name,
+            "--format",
+            "json",
+        ],
+    )
+    .json();
+    assert_eq!(how["outcome"], "entry", "{how:#}");
+}
+
+#[tokio::test]
 async fn the_rules_of_the_manifest_suffice_for_a_whole_status_and_allow_nothing_else() {
     let namespace = Namespace::create("evidence-rbac").await;
     namespace.apply(CHECKOUT).await;
@@ -313,19 +365,19 @@ async fn doctor_names_rights_that_are_missing_and_rights_that_are_too_many() {
         {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]},
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]},
     ]);
-    let scope = |kubeconfig: &Path| {
+    let scope = |kubeconfig: &Path, namespaces: &str| {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("k8sfaq.toml");
         let text = format!(
             "[cluster.here]\nkubeconfig = \"{}\"\n[channels.slack.C1.scope]\nclusters = [\"here\"]\nnamespaces = [\"{}\"]\n",
             kubeconfig.display(),
-            namespace.name
+            namespaces
         );
         std::fs::write(&file, text).unwrap();
         k8sfaq(kubeconfig, &["doctor", "--config", file.to_str().unwrap()])
     };
     let account = Account::with_rules(&namespace, Reach::Namespace, &exact).await;
-    let well = scope(&account.kubeconfig);
+    let well = scope(&account.kubeconfig, &namespace.name);
     assert!(
         well.out
             .contains("pass  cluster: rights in cluster here: those that it needs, and no others"),
@@ -333,7 +385,7 @@ async fn doctor_names_rights_that_are_missing_and_rights_that_are_too_many() {
         well.out
     );
     let account = Account::with_rules(&namespace, Reach::Namespace, &odd).await;
-    let ill = scope(&account.kubeconfig);
+    let ill = scope(&account.kubeconfig, &namespace.name);
     let too_many = format!(
         "may get secrets in {}, and needs none of it",
         namespace.name
@@ -344,6 +396,36 @@ async fn doctor_names_rights_that_are_missing_and_rights_that_are_too_many() {
             .contains("FAIL  cluster: rights in cluster here: may not"),
         "{}",
         ill.out
+    );
+}
+
+#[tokio::test]
+async fn doctor_reviews_a_pattern_in_the_namespaces_that_it_meets() {
+    let namespace = Namespace::create("evidence-pattern").await;
+    let pattern = format!("{}*", namespace.name);
+    let exact = rules(include_str!("../../deploy/manifests/rbac-namespace.yaml"), "Role");
+    let doctor = |kubeconfig: &Path| {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("k8sfaq.toml");
+        let text = format!(
+            "[cluster.here]\nkubeconfig = \"{}\"\n[channels.slack.C1.scope]\nclusters = [\"here\"]\nnamespaces = [\"{pattern}\"]\n",
+            kubeconfig.display(),
+        );
+        std::fs::write(&file, text).unwrap();
+        k8sfaq(kubeconfig, &["doctor", "--config", file.to_str().unwrap()]).out
+    };
+    let account = Account::with_rules(&namespace, Reach::Namespace, &exact).await;
+    let said = doctor(&account.kubeconfig);
+    assert!(
+        said.contains("a scope names namespaces by a pattern, and they cannot be listed"),
+        "{said}"
+    );
+    let listing = serde_json::json!([{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list"]}]);
+    account.grant(&namespace, Reach::Cluster, &listing).await;
+    let said = doctor(&account.kubeconfig);
+    assert!(
+        said.contains("pass  cluster: rights in cluster here: those that it needs, and no others"),
+        "{said}"
     );
 }
 

@@ -168,7 +168,7 @@ fn rank(condition: Condition) -> u8 {
         Condition::SidecarDown => 3,
         Condition::CrashLoopBackOff => 4,
         Condition::ContainerExited => 5,
-        Condition::ReadinessProbeFailing => 6,
+        Condition::ReadinessProbeFailing | Condition::ReadinessGateUnmet => 6,
         Condition::StatefulSetBlocked
         | Condition::DaemonSetUnavailable
         | Condition::JobFailed

@@ -70,6 +70,13 @@ pub(super) fn is_superseded(case: &Case<'_>, job: &Job) -> bool {
     later_success || (last_success.is_some() && last_success > began)
 }
 
+/// Whether a Job's only failed pod has been replaced by one that runs: that is what its back-off limit is for.
+pub(super) fn runs_again(job: &Job) -> bool {
+    job.status.as_ref().is_some_and(|status| {
+        status.failed.unwrap_or(0) <= 1 && status.active.unwrap_or(0) > 0 && status.ready > Some(0)
+    })
+}
+
 fn start(job: &Job) -> Option<Timestamp> {
     job.status
         .as_ref()

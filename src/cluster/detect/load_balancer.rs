@@ -49,8 +49,14 @@ pub(super) fn pending(case: &Case<'_>, service: &Service) -> Option<Sighting> {
     if failed.is_none() && case.is_recent(created, BALANCER_GRACE) {
         return None;
     }
+    // A cloud's controller says at once that it has begun; where nobody has, nobody will.
+    let has_begun = case
+        .events
+        .about("Service", namespace, name, service.metadata.uid.as_deref())
+        .iter()
+        .any(|seen| !seen.is_warning);
     let waits = age(case.age(created));
-    let (severity, cause) = match (&failed, case.is_recent(created, BALANCER_SLOW)) {
+    let (severity, cause) = match (&failed, has_begun && case.is_recent(created, BALANCER_SLOW)) {
         (Some(seen), _) => (
             Severity::Critical,
             format!(
@@ -66,6 +72,7 @@ pub(super) fn pending(case: &Case<'_>, service: &Service) -> Option<Sighting> {
             Severity::Critical,
             match spec.load_balancer_class.as_deref() {
                 Some(class) => format!("No controller has answered to load balancer class {class}"),
+                None if has_begun => "The load balancer is not there yet".to_owned(),
                 None => "No controller has given it an address, and no event says why".to_owned(),
             },
         ),

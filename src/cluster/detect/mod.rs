@@ -22,6 +22,7 @@ mod job;
 mod load_balancer;
 mod namespace;
 mod node;
+mod node_fit;
 mod owner;
 mod pod;
 mod pod_case;

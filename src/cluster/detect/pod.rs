@@ -30,16 +30,26 @@ pub(super) fn sightings(case: &Case<'_>, pod: &Pod, out: &mut Vec<Sighting>) {
         return;
     }
     if pod.phase() == "Failed" && !pod.reason().is_empty() {
+        let before = out.len();
         out.extend(ended_as_a_whole(&pod));
-        return;
+        // Whatever else the kubelet calls it, a pod that ran has containers that ended.
+        if out.len() > before || pod.standing.is_whole() || pod.parts.is_empty() {
+            return;
+        }
     }
     let job = case.owners.job_of(pod.pod);
-    if job.is_some_and(|job| job::is_complete(job) || job::is_superseded(case, job)) {
+    if job.is_some_and(|job| job::is_complete(job) || job::is_superseded(case, job))
+        || pod.phase() == "Failed" && job.is_some_and(job::runs_again)
+    {
         return;
     }
-    out.extend(lost(&pod));
+    let lost = lost(&pod);
     scheduling::sightings(&pod, out);
-    creating::sightings(&pod, out);
+    // On a node that does not answer nobody creates anything.
+    if lost.is_none() {
+        creating::sightings(&pod, out);
+    }
+    out.extend(lost);
     image::sightings(&pod, out);
     container::sightings(&pod, out);
     probe::sightings(&pod, out);
@@ -73,8 +83,20 @@ fn ended_as_a_whole(pod: &PodCase<'_>) -> Option<Sighting> {
             Condition::Preempted,
             "Preempted by a pod that the node needs more".to_owned(),
         ),
-        // The kubelet refused what the scheduler sent; a controller sends another pod.
+        // The kubelet refused what the scheduler sent, or its node went; a controller sends another pod.
         _ if pod.standing.is_whole() => return None,
+        "NodeShutdown" | "Shutdown" => (
+            Condition::PodNodeShutDown,
+            "Its node was shut down".to_owned(),
+        ),
+        "Terminated" if message.contains("node shutdown") => (
+            Condition::PodNodeShutDown,
+            "Its node was shut down".to_owned(),
+        ),
+        "DeadlineExceeded" if pod.owner.kind == "Pod" => (
+            Condition::ContainerExited,
+            "Its deadline (activeDeadlineSeconds) passed".to_owned(),
+        ),
         "OutOfcpu" => (
             Condition::UnschedulableCpu,
             "The node had not enough unrequested CPU left".to_owned(),
@@ -95,7 +117,7 @@ fn ended_as_a_whole(pod: &PodCase<'_>) -> Option<Sighting> {
             Condition::PodNodeLost,
             "The pod's node does not answer".to_owned(),
         ),
-        _ => return None,
+        other => refused_by_kubelet(other, message)?,
     };
     let mut sighting = pod
         .sighting(condition, format!("{cause}: {} was ended", pod.name))
@@ -114,6 +136,36 @@ fn ended_as_a_whole(pod: &PodCase<'_>) -> Option<Sighting> {
         .iter()
         .find(|seen| seen.reason == pod.reason() && seen.message != message);
     Some(sighting.event(event))
+}
+
+/// What the kubelet refused to run at all: a device, a setting that the node does not allow.
+fn refused_by_kubelet(reason: &str, message: &str) -> Option<(Condition, String)> {
+    let said = clause(message.trim_start_matches("Pod was rejected: "), 160);
+    Some(match reason {
+        "UnexpectedAdmissionError" | "TopologyAffinityError" | "SMTAlignmentError" => (
+            Condition::UnschedulableResource,
+            format!("The node's kubelet cannot give it what it asks for ({said})"),
+        ),
+        "SysctlForbidden"
+        | "AppArmor"
+        | "PodOSNotSupported"
+        | "PodOSSelectorNodeLabelDoesNotMatch"
+        | "PodFeatureUnsupported"
+        | "InvalidNodeInfo"
+        | "PodLevelResourcesNotAdmittedReason" => (
+            Condition::ContainerCannotRun,
+            format!("The node's kubelet refuses the pod ({reason}: {said})"),
+        ),
+        other => {
+            let resource = other
+                .strip_prefix("OutOf")
+                .filter(|name| !name.is_empty())?;
+            (
+                Condition::UnschedulableResource,
+                format!("The node had not enough {resource} left"),
+            )
+        }
+    })
 }
 
 fn is_local_disk(message: &str) -> bool {

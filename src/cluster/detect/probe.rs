@@ -85,6 +85,68 @@ pub(super) fn sightings(pod: &PodCase<'_>, out: &mut Vec<Sighting>) {
         }
         out.extend(readiness(pod, part));
     }
+    out.extend(gate(pod));
+}
+
+/// A load balancer takes a new target in within this time (seconds).
+const GATE_GRACE: i64 = 120;
+
+/// A pod whose containers are ready and whose readiness gate nobody has set.
+fn gate(pod: &PodCase<'_>) -> Option<Sighting> {
+    let ready = pod
+        .condition("Ready")
+        .filter(|ready| ready.status != "True")?;
+    let containers_are_ready = pod
+        .condition("ContainersReady")
+        .is_some_and(|condition| condition.status == "True");
+    let gates = pod.pod.spec.as_ref()?.readiness_gates.as_ref()?;
+    let unmet = gates.iter().find(|gate| {
+        pod.condition(&gate.condition_type)
+            .is_none_or(|condition| condition.status != "True")
+    })?;
+    let since = ready.last_transition_time.as_ref().map(|time| time.0);
+    let waits = since.max(pod.condition("ContainersReady").and_then(|condition| {
+        condition
+            .last_transition_time
+            .as_ref()
+            .map(|time| time.0)
+    }));
+    if !containers_are_ready
+        || ready.reason.as_deref() == Some("NodeNotReady")
+        || pod.case.is_recent(waits, GATE_GRACE)
+    {
+        return None;
+    }
+    let name = &unmet.condition_type;
+    let said = match pod.condition(name) {
+        None => "nobody has set it".to_owned(),
+        Some(condition) => format!(
+            "{} {} {}",
+            condition.status,
+            condition.reason.as_deref().unwrap_or_default(),
+            condition.message.as_deref().unwrap_or_default()
+        ),
+    };
+    let summary = format!(
+        "Readiness gate {name} is not met ({}), so {} gets no traffic although its containers are ready",
+        clause(&said, 120),
+        pod.name
+    );
+    Some(
+        pod.sighting(Condition::ReadinessGateUnmet, summary)
+            .since(waits)
+            .says(
+                Source::Status,
+                &format!(
+                    "Ready {}: {}: {}",
+                    ready.status,
+                    ready.reason.as_deref().unwrap_or_default(),
+                    ready.message.as_deref().unwrap_or_default()
+                ),
+            )
+            .says(Source::Spec, &format!("readinessGates: {name}"))
+            .command(commands::get_yaml("Pod", pod.name, pod.namespace)),
+    )
 }
 
 fn liveness(pod: &PodCase<'_>, part: &Part<'_>) -> Option<Sighting> {

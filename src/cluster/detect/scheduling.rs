@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::Pod;
 
 use super::commands;
+use super::node_fit;
 use super::pod_case::PodCase;
 use super::sighting::Sighting;
 use super::unschedulable::{self, Cause};
@@ -94,6 +95,7 @@ fn unschedulable(pod: &PodCase<'_>, out: &mut Vec<Sighting>) {
             words: "the scheduler gives no reason".to_owned(),
         });
     }
+    sift(pod, &mut causes);
     let main = causes[0].condition;
     for cause in &causes {
         if cause.condition == Condition::UnschedulableUnboundClaim
@@ -128,6 +130,48 @@ fn unschedulable(pod: &PodCase<'_>, out: &mut Vec<Sighting>) {
         sighting.beside = (cause.condition != main).then_some(main);
         out.push(sighting.command(commands::command(&["get", "nodes"], "")));
     }
+}
+
+fn is_of_the_node(condition: Condition) -> bool {
+    matches!(
+        condition,
+        Condition::UnschedulableCordoned
+            | Condition::UnschedulableTaint
+            | Condition::UnschedulableNodeAffinity
+    )
+}
+
+/// Puts the cause first that a person has to do something about. The scheduler stops at a node's first fault and asks in this
+/// order: cordoned, taint, selector, then resources, ports, volumes and other pods. So a node with one of the latter was meant
+/// and open; where all nodes are known, those that the pod asks for tell which of the former matters, and a taint or cordon on
+/// none of them is no cause.
+fn sift(pod: &PodCase<'_>, causes: &mut Vec<Cause>) {
+    let nodes = &pod.case.view.nodes;
+    let fit = nodes
+        .is_complete()
+        .then(|| node_fit::of(pod.pod, &nodes.items));
+    if let Some(fit) = fit {
+        let matters = |cause: &Cause| match cause.condition {
+            Condition::UnschedulableTaint => fit.tainted > 0,
+            Condition::UnschedulableCordoned => fit.cordoned > 0,
+            Condition::UnschedulableNodeAffinity => fit.is_none(),
+            _ => true,
+        };
+        if causes.iter().any(matters) {
+            causes.retain(matters);
+        }
+    }
+    let is_behind_the_selector = causes.iter().any(|cause| !is_of_the_node(cause.condition));
+    let telling = |cause: &Cause| match (fit, cause.condition) {
+        (Some(fit), Condition::UnschedulableTaint | Condition::UnschedulableCordoned) => {
+            u8::from(fit.open > 0)
+        }
+        // Whatever lies behind the selector has passed it.
+        (None, Condition::UnschedulableNodeAffinity) => u8::from(is_behind_the_selector),
+        _ => 0,
+    };
+    // Stable: among equals, the one that rules out most nodes stays first.
+    causes.sort_by_key(telling);
 }
 
 fn wording(cause: &Cause, message: &str) -> String {

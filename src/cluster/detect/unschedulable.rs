@@ -96,6 +96,9 @@ fn classify(words: &str) -> Condition {
             _ => Condition::UnschedulableResource,
         };
     }
+    if let Some((_, plugins)) = said.split_once("didn't satisfy plugin(s) [") {
+        return of_plugin(plugins);
+    }
     // The most telling words first: some sentences hold the words of others.
     // Its claim is bound, to a volume that one pod at a time may use: none of the other conditions names that.
     if said.contains("readwriteoncepod") {
@@ -115,6 +118,7 @@ fn classify(words: &str) -> Condition {
             Condition::UnschedulableVolumeZone,
             &[
                 "volume node affinity conflict",
+                "persistentvolume's node affinity", // since 1.35
                 "no available volume zone",
                 "volume zone",
             ],
@@ -169,6 +173,24 @@ fn classify(words: &str) -> Condition {
         }
     }
     Condition::Unschedulable
+}
+
+/// The condition of nodes that were left out before they were looked at one by one, by the first plug-in that did: a `DaemonSet`'s
+/// pod asks for one node by its name, so `NodeAffinity` leaves out all others.
+fn of_plugin(plugins: &str) -> Condition {
+    let first = plugins.split([']', ' ', ',']).next().unwrap_or_default();
+    match first {
+        "nodeaffinity" | "nodename" => Condition::UnschedulableNodeAffinity,
+        "nodeunschedulable" => Condition::UnschedulableCordoned,
+        "tainttoleration" => Condition::UnschedulableTaint,
+        "podtopologyspread" | "interpodaffinity" => Condition::UnschedulablePodAffinity,
+        "volumebinding" | "volumezone" => Condition::UnschedulableVolumeZone,
+        "nodeports" => Condition::UnschedulableHostPort,
+        "noderesourcesfit" | "nodevolumelimits" | "dynamicresources" => {
+            Condition::UnschedulableResource
+        }
+        _ => Condition::Unschedulable,
+    }
 }
 
 #[cfg(test)]
@@ -265,6 +287,10 @@ mod tests {
                 Condition::UnschedulableVolumeZone,
             ),
             (
+                "2 node(s) didn't match PersistentVolume's node affinity",
+                Condition::UnschedulableVolumeZone,
+            ),
+            (
                 "2 node(s) had no available volume zone",
                 Condition::UnschedulableVolumeZone,
             ),
@@ -295,6 +321,14 @@ mod tests {
             (
                 "2 node(s) had untolerated taint {node.kubernetes.io/unschedulable: }",
                 Condition::UnschedulableCordoned,
+            ),
+            (
+                "2 node(s) didn't satisfy plugin(s) [NodeAffinity]",
+                Condition::UnschedulableNodeAffinity,
+            ),
+            (
+                "2 node(s) didn't satisfy plugin(s) [VolumeBinding VolumeZone]",
+                Condition::UnschedulableVolumeZone,
             ),
             (
                 "2 of something nobody has heard of",

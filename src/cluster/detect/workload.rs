@@ -117,6 +117,23 @@ fn blocked(case: &Case<'_>, set: &StatefulSet) -> Option<Sighting> {
     let (spec, status) = (set.spec.as_ref()?, set.status.as_ref()?);
     let desired = spec.replicas.unwrap_or(1);
     let (there, ready) = (status.replicas, status.ready_replicas.unwrap_or(0));
+    let strategy = spec.update_strategy.as_ref();
+    let by_hand = strategy.and_then(|strategy| strategy.type_.as_deref()) == Some("OnDelete");
+    // Pods below the partition keep the earlier revision by intention.
+    let partition = strategy
+        .and_then(|strategy| strategy.rolling_update.as_ref()?.partition)
+        .unwrap_or(0);
+    let updated = status.updated_replicas.unwrap_or(0);
+    if by_hand
+        && there > 0
+        && ready >= there
+        && there >= desired
+        && status.update_revision.is_some()
+        && status.update_revision != status.current_revision
+        && updated < there
+    {
+        return Some(waits_for_hands(set, namespace, name, updated, there));
+    }
     if spec.pod_management_policy.as_deref() == Some("Parallel")
         || desired == 0
         || there == 0
@@ -126,7 +143,8 @@ fn blocked(case: &Case<'_>, set: &StatefulSet) -> Option<Sighting> {
     }
     let waits_to_grow = there < desired;
     let waits_to_update = status.update_revision != status.current_revision
-        && status.updated_replicas.unwrap_or(0) < there
+        && updated < there - partition
+        && !by_hand
         && desired > 1;
     if !waits_to_grow && !waits_to_update {
         return None;
@@ -182,6 +200,40 @@ fn blocked(case: &Case<'_>, set: &StatefulSet) -> Option<Sighting> {
         .command(first.and_then(|pod| commands::describe("Pod", names(&pod.metadata).1, namespace)))
         .command(commands::describe("StatefulSet", name, namespace)),
     )
+}
+
+/// `OnDelete` is chosen: a new revision reaches a pod when somebody deletes it.
+fn waits_for_hands(
+    set: &StatefulSet,
+    namespace: &str,
+    name: &str,
+    updated: i32,
+    there: i32,
+) -> Sighting {
+    let mut sighting = Sighting::on(
+        Condition::StatefulSetBlocked,
+        Severity::Info,
+        namespace,
+        ObjectRef::new("StatefulSet", name),
+        format!("Updates only pods that are deleted by hand (OnDelete): {updated} of {there} pods of StatefulSet {name} have the newest revision"),
+    )
+    .says(Source::Spec, "updateStrategy: OnDelete")
+    .counts(count(there - updated), count(there))
+    .command(commands::command(
+        &["get", "pods", "-L", "controller-revision-hash"],
+        namespace,
+    ));
+    if let Some(status) = &set.status {
+        sighting = sighting.says(
+            Source::Status,
+            &format!(
+                "currentRevision {}, updateRevision {}, updatedReplicas {updated}",
+                status.current_revision.as_deref().unwrap_or_default(),
+                status.update_revision.as_deref().unwrap_or_default()
+            ),
+        );
+    }
+    sighting
 }
 
 fn unavailable(case: &Case<'_>, set: &DaemonSet) -> Option<Sighting> {

@@ -37,6 +37,9 @@ async fn what_waits_for_too_long_is_found() {
 async fn services() -> String {
     let mut scene = Scene::new("late-balancer").await;
     scene.write("apiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec: { type: LoadBalancer, ports: [{ port: 80 }] }").await;
+    scene
+        .tell("service-controller Service/web EnsuringLoadBalancer x1 0s Ensuring load balancer")
+        .await;
     scene.report_once(Condition::LoadBalancerPending).await
 }
 

@@ -116,6 +116,25 @@ async fn an_eviction_says_what_the_node_was_short_of() {
             ),
         ))
         .await;
+    let refused = |reason: &str, message: &str| {
+        format!("phase: Failed, reason: {reason}, startTime: '@-20m', message: '{message}'")
+    };
+    for (name, reason, message) in [
+        (
+            "shut-down",
+            "Terminated",
+            "Pod was terminated in response to imminent node shutdown.",
+        ),
+        (
+            "no-device",
+            "UnexpectedAdmissionError",
+            "Pod was rejected: Allocate failed due to no healthy devices present; cannot allocate unhealthy devices nvidia.com/gpu, which is unexpected",
+        ),
+    ] {
+        scene
+            .write(&pod(name, APP, &refused(reason, message)))
+            .await;
+    }
     // Replaced: for information. Shut down with its node and replaced: well.
     scene.write(&deployment("replaced", 1, 1, APP, "")).await;
     scene
@@ -140,6 +159,8 @@ async fn an_eviction_says_what_the_node_was_short_of() {
     insta::assert_snapshot!(scene.report().await, @r#"
     critical EphemeralStorageExceeded of Pod/disk 1/1: Too much local disk used (Pod ephemeral local storage usage exceeds the total limit of containers 1Gi): disk was ended
     critical EphemeralStorageExceeded of Pod/empty-dir 1/1: Too much local disk used (Usage of EmptyDir volume "cache" exceeds the limit "500Mi"): empty-dir was ended
+    critical UnschedulableResource of Pod/no-device 1/1: The node's kubelet cannot give it what it asks for (Allocate failed due to no healthy devices present; cannot allocate unhealthy devices nvidia.com/gpu, which is unexpected): no-device was ended
+    critical PodNodeShutDown of Pod/shut-down 1/1: Its node was shut down: shut-down was ended
     warning Evicted of Deployment/short 1/2: Evicted because node worker-1 was low on memory: short-7c9d8f6b5-aaaaa was ended
     info Evicted of Deployment/replaced 1/1: Evicted because node worker-1 had the condition DiskPressure: replaced-7c9d8f6b5-aaaaa was ended
     "#);

@@ -167,3 +167,27 @@ async fn a_startup_probe_past_its_threshold_is_told_from_one_that_may_still_pass
     ").await;
     insta::assert_snapshot!(scene.report().await, @"critical StartupProbeFailing of Pod/restarted 1/1 [app]: Startup probe fails (dial tcp 10.0.0.8:8080: connect: connection refused), so container app of restarted is restarted before it is up");
 }
+
+#[tokio::test]
+async fn a_readiness_gate_that_nobody_sets_is_told_from_a_failing_probe() {
+    let mut scene = Scene::new("gate").await;
+    let spec = format!("readinessGates: [{{ conditionType: example.com/target }}], {APP}");
+    let gated = |age: &str, gate: &str| {
+        ready(&container("app", 0, &running("29m"), "")).replace(
+            "{ type: Ready, status: 'True', lastTransitionTime: '@-30m' }",
+            &format!("{{ type: Ready, status: 'False', reason: ReadinessGatesNotReady, message: 'corresponding condition of pod readiness gate \"example.com/target\" does not exist.', lastTransitionTime: '@-{age}' }}{gate}"),
+        ).replace("{ type: ContainersReady, status: 'True', lastTransitionTime: '@-30m' }", &format!("{{ type: ContainersReady, status: 'True', lastTransitionTime: '@-{age}' }}"))
+    };
+    scene.write(&deployment("web", 2, 1, &spec, "")).await;
+    scene
+        .write(&replica("web", "aaaaa", &spec, &gated("20m", "")))
+        .await;
+    // Well: the gate is set; the pod has only just become ready otherwise.
+    let set = ready(&container("app", 0, &running("29m"), "")).replace(
+        "conditions: [",
+        "conditions: [{ type: example.com/target, status: 'True' }, ",
+    );
+    scene.write(&replica("web", "bbbbb", &spec, &set)).await;
+    scene.write(&pod("young", &spec, &gated("20s", ""))).await;
+    insta::assert_snapshot!(scene.report().await, @"warning ReadinessGateUnmet of Deployment/web 1/2: Readiness gate example.com/target is not met (nobody has set it), so web-7c9d8f6b5-aaaaa gets no traffic although its containers are ready");
+}

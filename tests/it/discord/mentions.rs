@@ -32,6 +32,7 @@ fn with_clusters(discord: &Value, line: &'static str) -> k8sfaq::bot::Bot {
                     values: std::iter::once(("pod".to_owned(), "web-7".to_owned())).collect(),
                     version: None,
                     entry: None,
+                    is_well: false,
                     outcome: LookedUp::Found,
                 }
             })

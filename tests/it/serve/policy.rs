@@ -62,6 +62,7 @@ impl Team {
                         values: BTreeMap::from([("pod".to_owned(), "web-1".to_owned())]),
                         version: None,
                         entry: None,
+                        is_well: false,
                         outcome: LookedUp::Found,
                     }
                 })

@@ -44,6 +44,7 @@ fn with_cluster(channel: &Value) -> Arc<Bot> {
                 values: BTreeMap::from([("pod".to_owned(), "web-1".to_owned()), ("namespace".to_owned(), namespace)]),
                 version: None,
                 entry: None,
+                is_well: false,
                 outcome: LookedUp::Found,
             }
         }

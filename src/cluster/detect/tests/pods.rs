@@ -225,3 +225,68 @@ fn a_preempted_pod_is_found_after_it_is_gone_and_well_once_it_is_replaced() {
     view.deployments = all(vec![deployment(2)]);
     well(&view);
 }
+
+fn refused(reason: &str, message: &str) -> crate::cluster::view::View {
+    let mut it = pod(
+        &json!({}),
+        &json!({"phase": "Failed", "reason": reason, "message": message}),
+    );
+    it["status"]
+        .as_object_mut()
+        .unwrap()
+        .remove("containerStatuses");
+    pods(vec![it], vec![])
+}
+
+#[test]
+fn what_the_kubelet_refuses_is_told_by_its_reason() {
+    for (reason, condition) in [
+        ("OutOfcpu", Condition::UnschedulableCpu),
+        ("OutOfnvidia.com/gpu", Condition::UnschedulableResource),
+        ("UnexpectedAdmissionError", Condition::UnschedulableResource),
+        ("TopologyAffinityError", Condition::UnschedulableResource),
+        ("SysctlForbidden", Condition::ContainerCannotRun),
+        ("NodeShutdown", Condition::PodNodeShutDown),
+        ("DeadlineExceeded", Condition::ContainerExited),
+    ] {
+        only(&refused(reason, "Pod was rejected: why"), &[condition]);
+    }
+    let view = refused(
+        "UnexpectedAdmissionError",
+        "Pod was rejected: Allocate failed due to no healthy devices present",
+    );
+    assert!(
+        the(Condition::UnschedulableResource, &view)
+            .summary
+            .contains("(Allocate failed due to no healthy devices present)")
+    );
+    only(
+        &refused(
+            "Terminated",
+            "Pod was terminated in response to imminent node shutdown.",
+        ),
+        &[Condition::PodNodeShutDown],
+    );
+    well(&refused("SomethingNew", "said"));
+}
+
+#[test]
+fn a_pod_that_failed_for_an_unknown_reason_shows_how_its_containers_ended() {
+    let it = pod(
+        &json!({"restartPolicy": "Never"}),
+        &json!({"phase": "Failed", "reason": "SomethingNew", "containerStatuses": [
+            {"name": "app", "ready": false, "restartCount": 0, "image": "i", "imageID": "", "state": {"terminated": {"exitCode": 3, "reason": "Error", "finishedAt": ago(60)}}}]}),
+    );
+    only(&pods(vec![it], vec![]), &[Condition::ContainerExited]);
+}
+
+#[test]
+fn a_pod_that_is_being_created_on_a_silent_node_is_lost_and_no_more() {
+    let mut view = pods(vec![creating(900)], vec![]);
+    only(&view, &[Condition::ContainerCreatingStuck]);
+    view.nodes = all(vec![json!({
+        "metadata": {"name": "n1", "creationTimestamp": ago(9000)}, "spec": {},
+        "status": {"conditions": [{"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown", "lastTransitionTime": ago(800)}]}
+    })]);
+    only(&view, &[Condition::NodeNotReady, Condition::PodNodeLost]);
+}

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{only, the, well};
-use crate::cluster::detect::fixtures::{ago, event, merge, pod_with, pods};
+use crate::cluster::detect::fixtures::{ago, event, merge, pod, pod_with, pods};
 use crate::faq::condition::Condition;
 
 fn with_probe(kind: &str, probe: &Value, status: &Value) -> Value {
@@ -243,4 +243,46 @@ fn a_restart_by_the_startup_probe_is_the_startup_probes() {
         &pods(vec![it], events),
         &[Condition::StartupProbeFailing, Condition::CrashLoopBackOff],
     );
+}
+
+fn gated(gate: &Value, ready_since: i64) -> Value {
+    let mut status = json!({"conditions": [
+        {"type": "Ready", "status": "False", "reason": "ReadinessGatesNotReady", "message": "corresponding condition of pod readiness gate \"example.com/target\" does not exist.", "lastTransitionTime": ago(ready_since)},
+        {"type": "ContainersReady", "status": "True", "lastTransitionTime": ago(ready_since)},
+    ], "containerStatuses": [{"name": "app", "ready": true, "started": true, "restartCount": 0, "image": "i", "imageID": "", "state": {"running": {"startedAt": ago(ready_since)}}}]});
+    if gate.is_object() {
+        status["conditions"]
+            .as_array_mut()
+            .unwrap()
+            .push(gate.clone());
+    }
+    pod(
+        &json!({"readinessGates": [{"conditionType": "example.com/target"}]}),
+        &status,
+    )
+}
+
+#[test]
+fn a_readiness_gate_that_nobody_sets_is_told_from_a_failing_probe() {
+    let view = pods(vec![gated(&Value::Null, 600)], vec![]);
+    only(&view, &[Condition::ReadinessGateUnmet]);
+    let summary = the(Condition::ReadinessGateUnmet, &view).summary;
+    assert!(
+        summary.starts_with("Readiness gate example.com/target is not met (nobody has set it)"),
+        "{summary}"
+    );
+    let refused = json!({"type": "example.com/target", "status": "False", "reason": "Unhealthy", "message": "404"});
+    let view = pods(vec![gated(&refused, 600)], vec![]);
+    assert!(
+        the(Condition::ReadinessGateUnmet, &view)
+            .summary
+            .contains("(False Unhealthy 404)")
+    );
+}
+
+#[test]
+fn a_readiness_gate_that_is_set_or_still_young_is_well() {
+    well(&pods(vec![gated(&Value::Null, 30)], vec![]));
+    let set = json!({"type": "example.com/target", "status": "True"});
+    well(&pods(vec![gated(&set, 600)], vec![]));
 }

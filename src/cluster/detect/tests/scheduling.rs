@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{only, the, well};
-use crate::cluster::detect::fixtures::{ago, object, pod, pods};
+use super::{found, only, the, well};
+use crate::cluster::detect::fixtures::{ago, all, merge, object, pod, pods};
 use crate::cluster::finding::Severity;
 use crate::faq::condition::Condition;
 
@@ -37,6 +37,70 @@ fn each_cause_of_the_sentence_is_a_finding_and_the_smaller_ones_are_folded() {
             .cause
             .unwrap()
             .condition,
+        Condition::UnschedulableCpu
+    );
+}
+
+#[test]
+fn the_nodes_that_a_pod_asks_for_tell_the_cause_and_not_the_most_nodes() {
+    let main = |message: &str, spec: &Value, nodes: Vec<Value>| {
+        let mut it = pending(message);
+        merge(&mut it["spec"], spec);
+        let mut view = pods(vec![it], vec![]);
+        if !nodes.is_empty() {
+            view.nodes = all(nodes);
+        }
+        let first = found(&view).remove(0);
+        assert_eq!(first.cause, None);
+        first.condition
+    };
+    let node = |name: &str, pool: &str, spec: &Value| {
+        json!({"metadata": {"name": name, "labels": {"pool": pool}}, "spec": spec, "status": {"conditions": [{"type": "Ready", "status": "True"}]}})
+    };
+    let nodes = || {
+        vec![
+            node("a", "main", &json!({})),
+            node("b", "main", &json!({})),
+            node("c", "gpu", &json!({"taints": [{"key": "dedicated", "effect": "NoSchedule"}]})),
+            node("d", "small", &json!({})),
+        ]
+    };
+    let message = |words: &str| format!("0/4 nodes are available: {words}.");
+    // Only the node in the pool counts, and that one has a taint.
+    assert_eq!(
+        main(
+            &message("1 node(s) had untolerated taint(s), 3 node(s) didn't match Pod's node affinity/selector"),
+            &json!({"nodeSelector": {"pool": "gpu"}}),
+            nodes()
+        ),
+        Condition::UnschedulableTaint
+    );
+    // No node is in the pool: the taint of another one does not matter.
+    assert_eq!(
+        main(
+            &message("3 node(s) didn't match Pod's node affinity/selector, 1 node(s) had untolerated taint(s)"),
+            &json!({"nodeSelector": {"pool": "nvme"}}),
+            nodes()
+        ),
+        Condition::UnschedulableNodeAffinity
+    );
+    let short = message("1 Insufficient cpu, 1 node(s) had untolerated taint(s), 2 node(s) didn't match Pod's node affinity/selector");
+    assert_eq!(
+        main(&short, &json!({"nodeSelector": {"pool": "small"}}), nodes()),
+        Condition::UnschedulableCpu
+    );
+    let mut it = pending(&short);
+    merge(
+        &mut it["spec"],
+        &json!({"nodeSelector": {"pool": "small"}}),
+    );
+    let mut view = pods(vec![it], vec![]);
+    view.nodes = all(nodes());
+    // A taint on a node that the pod does not ask for is nothing to it.
+    only(&view, &[Condition::UnschedulableCpu]);
+    // Without the nodes: the one that is short of CPU has passed the selector.
+    assert_eq!(
+        main(&short, &json!({"nodeSelector": {"pool": "small"}}), vec![]),
         Condition::UnschedulableCpu
     );
 }

@@ -182,6 +182,26 @@ fn a_load_balancer_without_address_is_found_and_a_new_one_is_well() {
             .summary
             .contains("no subnets")
     );
+    // Nobody has begun within a minute, so nobody will; a controller that has begun may take some more.
+    let mut begun = with(vec![balancer(100)], vec![]);
+    assert_eq!(
+        the(Condition::LoadBalancerPending, &begun).severity,
+        Severity::Critical
+    );
+    let mut ensuring = event(
+        "Service",
+        "web",
+        "EnsuringLoadBalancer",
+        "Ensuring load balancer",
+        1,
+        99,
+    );
+    ensuring["type"] = json!("Normal");
+    begun.events = vec![object(ensuring)];
+    assert_eq!(
+        the(Condition::LoadBalancerPending, &begun).severity,
+        Severity::Info
+    );
     let mut served = balancer(900);
     served["status"] = json!({"loadBalancer": {"ingress": [{"hostname": "lb.example.com"}]}});
     well(&with(vec![served], vec![]));

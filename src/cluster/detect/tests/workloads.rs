@@ -161,6 +161,35 @@ fn a_stateful_set_waits_for_its_first_pod() {
 }
 
 #[test]
+fn an_update_by_hand_is_only_told_and_one_within_its_partition_is_well() {
+    let updating = json!({"replicas": 3, "readyReplicas": 3, "updateRevision": "b", "updatedReplicas": 1});
+    let mut by_hand = stateful_set(&updating);
+    by_hand["spec"]["updateStrategy"] = json!({"type": "OnDelete"});
+    let view = View {
+        stateful_sets: all(vec![by_hand]),
+        ..View::default()
+    };
+    let finding = the(Condition::StatefulSetBlocked, &view);
+    assert_eq!(finding.severity, Severity::Info);
+    assert!(
+        finding.summary.ends_with(
+            "(OnDelete): 1 of 3 pods of StatefulSet db have the newest revision"
+        ),
+        "{}",
+        finding.summary
+    );
+    // One of the pods that keep the earlier revision by intention is not ready: no update waits for it.
+    let mut partition = stateful_set(&updating);
+    partition["status"]["readyReplicas"] = json!(2);
+    partition["spec"]["updateStrategy"] =
+        json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 2}});
+    well(&View {
+        stateful_sets: all(vec![partition]),
+        ..View::default()
+    });
+}
+
+#[test]
 fn a_parallel_a_starting_and_a_whole_stateful_set_are_well() {
     let mut parallel = stateful_set(&json!({}));
     parallel["spec"]["podManagementPolicy"] = json!("Parallel");
@@ -259,6 +288,31 @@ fn a_failed_job_whose_next_run_succeeded_and_its_pods_are_well() {
         the(Condition::JobFailed, &view).cause.unwrap().condition,
         Condition::ContainerExited
     );
+}
+
+#[test]
+fn a_pod_that_failed_once_and_whose_job_runs_again_is_well() {
+    let pod = json!({
+        "metadata": {"namespace": "shop", "name": "import-x", "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": "import", "uid": "j", "controller": true}]},
+        "spec": {"nodeName": "n1", "restartPolicy": "Never", "containers": [{"name": "app"}]},
+        "status": {"phase": "Failed", "containerStatuses": [{"name": "app", "ready": false, "restartCount": 0, "image": "", "imageID": "",
+            "state": {"terminated": {"exitCode": 1, "reason": "Error"}}}]}
+    });
+    let mut view = pods(vec![pod], vec![]);
+    let mut with_status = |status: &Value| {
+        view.jobs = all(vec![json!({
+            "metadata": {"namespace": "shop", "name": "import"}, "spec": {"backoffLimit": 6, "template": {}}, "status": status
+        })]);
+        view.clone()
+    };
+    well(&with_status(&json!({"failed": 1, "active": 1, "ready": 1})));
+    for status in [
+        json!({"failed": 3, "active": 1, "ready": 1}),
+        json!({"failed": 1, "active": 1, "ready": 0}),
+        json!({"failed": 1}),
+    ] {
+        only(&with_status(&status), &[Condition::ContainerExited]);
+    }
 }
 
 fn cron_job(spec: &Value, status: &Value) -> Value {
