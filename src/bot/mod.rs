@@ -34,8 +34,10 @@ use evidence::{About, Beside, Clusters, Found, Lookup, Query};
 use limits::Buckets;
 use metrics::{Answering, LookedUp, Metrics};
 use policy::{Author, Looking, Mode, Policy, Rules, Scope};
-use reply::{Answered, Audience, Choices, Evidence, HowSure, Length, Refusal, Reply, Shown};
-use request::{Action, Person, Place, PlaceKind, Platform, Request, ShareLookup, Vote};
+use reply::{
+    Answered, Audience, Choices, Evidence, HowSure, Length, Refusal, Reply, Shown, Thanks,
+};
+use request::{Action, Person, Place, PlaceKind, Platform, Request, ShareLookup, Vote, Why};
 
 /// Questions that show what the bot is for, and that its own FAQ answers.
 pub const EXAMPLES: [&str; 3] = ["crashloop", "why is my pod pending?", "exit code 137"];
@@ -184,7 +186,7 @@ impl Bot {
             | Reply::Topics(_)
             | Reply::Topic { .. }
             | Reply::Status(_)
-            | Reply::Thanks
+            | Reply::Thanks(_)
             | Reply::Muted => Answering::Command,
         };
         self.metrics
@@ -279,7 +281,9 @@ impl Bot {
     fn too_often(&self, request: &Request, rules: &Rules) -> Option<Shown> {
         let platform = request.place.platform;
         let (is_persons, is_public) = match &request.action {
-            Action::Vote { .. } | Action::Mute | Action::Home => return None,
+            Action::Vote { .. } | Action::Because { .. } | Action::Mute | Action::Home => {
+                return None;
+            }
             Action::Overheard { .. } => (false, false),
             Action::Mention { .. } | Action::OpenCommand { .. } | Action::Share { .. } => {
                 (true, true)
@@ -356,8 +360,17 @@ impl Bot {
             }
             Action::Share { entry, lookup } => self.share(here, &entry, lookup),
             Action::Vote { entry, vote } => {
-                self.vote(here, entry, vote).await;
-                Shown::private(Reply::Thanks)
+                self.metrics.voted(here.place.platform, vote);
+                self.judge(here, entry.clone(), vote, None).await;
+                Shown::private(Reply::Thanks(match vote {
+                    Vote::Up => Thanks::Noted,
+                    Vote::Down => Thanks::AskingWhy(entry),
+                }))
+            }
+            Action::Because { entry, why } => {
+                self.metrics.vote_reason(here.place.platform, why);
+                self.judge(here, entry, Vote::Down, Some(why)).await;
+                Shown::private(Reply::Thanks(Thanks::ForReason))
             }
             Action::Mute => {
                 if let Some(thread) = here.thread() {
@@ -581,8 +594,8 @@ impl Bot {
         shown
     }
 
-    async fn vote(&self, here: &Here, entry: EntryId, vote: Vote) {
-        self.metrics.voted(here.place.platform, vote);
+    /// Keeps a person's judgement of an entry; a later one replaces it.
+    async fn judge(&self, here: &Here, entry: EntryId, vote: Vote, why: Option<Why>) {
         let done = self
             .state
             .vote(Judgement {
@@ -590,6 +603,7 @@ impl Bot {
                 person: here.person.id.clone(),
                 entry,
                 is_up: vote == Vote::Up,
+                why: why.map(Why::name),
             })
             .await;
         self.noted(done);

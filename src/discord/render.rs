@@ -12,9 +12,9 @@ use super::custom_id::CustomId;
 use super::text::{self, Piece, cut, escape, length};
 use crate::bot::command::Command;
 use crate::bot::reply::{
-    Answered, Choices, EntryRef, Evidence, Help, HowSure, Length, NoMatch, Refusal, Reply, Shown,
+    Answered, Choices, EntryRef, Evidence, Help, HowSure, Length, NoMatch, Reply, Shown, Thanks,
 };
-use crate::bot::request::Vote;
+use crate::bot::request::{Vote, Why};
 use crate::faq::markdown::Block;
 
 /// Longest text of a message. Source: Discord's reference, Message Resource.
@@ -115,11 +115,11 @@ pub(super) fn render(shown: &Shown, setting: &Setting) -> Option<Rendered> {
         Reply::Topics(topics) => self::topics(topics),
         Reply::Topic { topic, entries } => self::topic(topic, entries, setting),
         Reply::Status(blocks) => status(blocks),
-        Reply::Thanks => notice("Thanks, noted."),
+        Reply::Thanks(given) => thanks(given),
         Reply::Muted => {
             notice("No more offers from me in this thread. A mention still reaches me.")
         }
-        Reply::Refused(refusal) => notice(&self::refusal(refusal)),
+        Reply::Refused(refusal) => notice(&refusal.to_string()),
         Reply::Silence => return None,
     };
     match &setting.above {
@@ -184,7 +184,8 @@ fn answer(answered: &Answered, shown: &Shown, setting: &Setting) -> Rendered {
         Evidence::Pending => Some("Looking at the cluster…".to_owned()),
         Evidence::Shown(blocks) => Some(evidence(blocks)),
         Evidence::OutOfScope => Some(
-            "What you named is outside what I may look at from here, so the steps stand as they are.".to_owned(),
+            "What you named is outside what I may look at from here, so this is the answer alone."
+                .to_owned(),
         ),
     };
     let mut pieces = vec![Piece::Lines {
@@ -270,7 +271,7 @@ fn footer(answered: &Answered) -> String {
             let _ = write!(footer, " · recognised by “{}”", cut(&fragment, 80));
         }
         HowSure::Words(score) => {
-            let percent = (score.clamp(0.0, 1.0) * 100.0).round();
+            let percent = (score.clamp(0.0, 0.99) * 100.0).round();
             let _ = write!(footer, " · {percent} % sure");
         }
         HowSure::Chosen => {}
@@ -430,12 +431,7 @@ fn picked_from(
     placeholder: &str,
     setting: &Setting,
 ) -> Rendered {
-    // A private list gives way to the answer; a public one stays for the others.
-    let id = if setting.is_private {
-        CustomId::Swap
-    } else {
-        CustomId::Pick
-    };
+    let id = choosing(setting);
     let mut rows: Vec<CreateActionRow> =
         select(id, placeholder, entries.iter().map(|entry| (entry, "")))
             .into_iter()
@@ -451,6 +447,15 @@ fn picked_from(
         content: cut(&lines.join("\n"), MAX_CONTENT - ABOVE_ROOM),
         rows,
         ..Rendered::default()
+    }
+}
+
+/// A list gives way to the answer that its asker chooses; the others get theirs in a message of its own.
+fn choosing(setting: &Setting) -> CustomId {
+    match (setting.is_private, setting.asker) {
+        (true, _) => CustomId::Swap(None),
+        (false, Some(asker)) => CustomId::Swap(Some(asker)),
+        (false, None) => CustomId::Pick,
     }
 }
 
@@ -505,11 +510,7 @@ fn topic(topic: &str, entries: &[EntryRef], setting: &Setting) -> Rendered {
         .collect();
     let title = format!("Entries on {}", cut(&escape(topic), 100));
     let mut message = page(&title, &lines, "`show ID` shows one.");
-    let id = if setting.is_private {
-        CustomId::Swap
-    } else {
-        CustomId::Pick
-    };
+    let id = choosing(setting);
     message.rows = select(id, "Show an entry", entries.iter().map(|entry| (entry, "")))
         .into_iter()
         .collect();
@@ -561,38 +562,19 @@ fn status(blocks: &[Block]) -> Rendered {
     }
 }
 
-fn refusal(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::TooMany { seconds } => {
-            format!("That is a lot of questions at once. Please ask again in {seconds} s.")
-        }
-        Refusal::JustAnswered { seconds } => {
-            format!("I showed that entry here a moment ago: look a little further up, or ask again in {seconds} s.")
-        }
-        Refusal::PrivateHere => {
-            "In this channel I show answers to the asker alone, so this one cannot be shared.".to_owned()
-        }
-        Refusal::NoScope => {
-            "I may not look at any cluster from here. Ask where a cluster is configured, or ask a question about the FAQ.".to_owned()
-        }
-        Refusal::OutOfScope => {
-            "What you named is outside what I may look at from here.".to_owned()
-        }
-        Refusal::Busy => {
-            "I am answering many questions right now. Please ask again in a moment.".to_owned()
-        }
-        Refusal::MutedHere => {
-            "I am muted in this channel. Ask me in a direct message, or in another channel."
-                .to_owned()
-        }
-        Refusal::NoSuchEntry => {
-            "The FAQ no longer has that entry. Ask again in your own words.".to_owned()
-        }
-        Refusal::Broken => {
-            "Sorry, something of mine broke while answering. It is in my log; please ask again."
-                .to_owned()
-        }
+/// The thanks for a vote. Who was not helped may say why, with one more press.
+fn thanks(given: &Thanks) -> Rendered {
+    let mut message = notice(&given.to_string());
+    if let Thanks::AskingWhy(entry) = given {
+        let why = |why: Why| {
+            CreateButton::new(CustomId::Because(why, entry.clone()))
+                .label(why.label())
+                .style(ButtonStyle::Secondary)
+        };
+        let buttons = Why::ALL.into_iter().map(why).collect();
+        message.rows.push(CreateActionRow::Buttons(buttons));
     }
+    message
 }
 
 /// The same message where embeds may not be sent.

@@ -25,7 +25,7 @@ use super::render::{self, Message, Scene, Surface};
 use crate::bot::Bot;
 use crate::bot::metrics::Metrics;
 use crate::bot::policy;
-use crate::bot::reply::{Audience, Evidence, Refusal, Reply, Shown};
+use crate::bot::reply::{Audience, Refusal, Reply, Shown};
 use crate::bot::request::{Action, Person, Place, PlaceKind, Platform, Request, ShareLookup};
 
 /// Most events that are worked on at once; each waits for Slack more than for us.
@@ -426,22 +426,19 @@ impl Conversations {
                 let shown = self
                     .ask(&press.user, place, Action::Vote { entry, vote })
                     .await;
-                match shown.reply {
-                    Reply::Thanks => {
-                        let thanks = render::thanks(vote, &carried);
-                        self.send_privately(&to, &thanks).await;
-                    }
-                    _ => self.privately(&to, &shown, carried).await,
-                }
+                self.privately(&to, &shown, carried).await;
             }
             Button::Why(carried, why) => {
-                tracing::info!(
-                    entry = carried.entry.as_ref().map_or("", |entry| entry.as_str()),
-                    why = why.name(),
-                    "an answer did not help"
-                );
-                let thanks = render::notice("Thanks, that helps to mend it.");
-                self.replace(press, &to, &thanks).await;
+                let Some(entry) = carried.entry.clone() else {
+                    return;
+                };
+                let place = self.place_of(press, &carried);
+                let because = Action::Because { entry, why };
+                let shown = self.ask(&press.user, place, because).await;
+                let scene = Scene::of(Surface::Private, carried, &shown);
+                if let Some(message) = render::message(&shown, &scene) {
+                    self.replace(press, &to, &message).await;
+                }
             }
             Button::Mute(carried) => {
                 let place = self.place_of(press, &carried);
@@ -636,8 +633,9 @@ impl Conversations {
             return;
         }
         let is_askers = carried.asker.as_ref() == Some(&press.user);
-        if !press.is_ephemeral && !is_askers {
-            // Somebody else's answer stays as it is for its asker.
+        let is_refused = matches!(shown.reply, Reply::Refused(_));
+        if is_refused || !press.is_ephemeral && !is_askers {
+            // Somebody else's answer stays as it is for its asker, and a refusal takes nothing away.
             self.privately(to, shown, carried).await;
             return;
         }
@@ -654,7 +652,7 @@ impl Conversations {
         let scene = Scene::of(surface, carried, shown);
         // A choice is the chooser's: what is looked up for it is not put before everyone.
         let visible = if is_public {
-            without_evidence(shown)
+            shown.without_evidence()
         } else {
             shown.clone()
         };
@@ -971,14 +969,6 @@ impl Scene {
             ..Scene::default()
         }
     }
-}
-
-fn without_evidence(shown: &Shown) -> Shown {
-    let mut shown = shown.clone();
-    if let Reply::Answer(answer) = &mut shown.reply {
-        answer.evidence = Evidence::NotLookedUp;
-    }
-    shown
 }
 
 impl Said {

@@ -4,13 +4,14 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::button::{Button, Carried, MAX_OTHERS, Why};
+use super::button::{Button, Carried, MAX_OTHERS};
 use super::rich;
 use super::text::{cut, escape, visible};
 use crate::bot::reply::{
     Answered, Choices, EntryRef, Evidence, Help, HowSure, Length, NoMatch, Refusal, Reply, Shown,
+    Thanks,
 };
-use crate::bot::request::Vote;
+use crate::bot::request::{Vote, Why};
 use crate::faq::entry::Source;
 use crate::faq::id::EntryId;
 use crate::faq::markdown::{self, Block};
@@ -92,11 +93,11 @@ pub fn message(shown: &Shown, scene: &Scene) -> Option<Message> {
         Reply::Topics(topics) => self::topics(topics),
         Reply::Topic { topic, entries } => self::topic(topic, entries, scene),
         Reply::Status(blocks) => status(blocks),
-        Reply::Thanks => notice("Thanks, noted."),
+        Reply::Thanks(thanks) => self::thanks(thanks, scene),
         Reply::Muted => {
             notice("No more offers from me in this thread. A mention still reaches me.")
         }
-        Reply::Refused(refusal) => notice(&refused(refusal)),
+        Reply::Refused(refusal) => notice(&refusal.to_string()),
         Reply::Silence => return None,
     };
     Some(message)
@@ -165,31 +166,6 @@ pub fn notice(sentence: &str) -> Message {
     }
 }
 
-/// The thanks for a vote. Who was not helped may say why, with one more press.
-#[must_use]
-pub fn thanks(vote: Vote, carried: &Carried) -> Message {
-    let sentence = match vote {
-        Vote::Up => return notice("Thanks, noted."),
-        Vote::Down => "Thanks, noted. What was wrong with it? (You need not say.)",
-    };
-    let mut message = notice(sentence);
-    let buttons = Why::ALL
-        .into_iter()
-        .enumerate()
-        .map(|(number, why)| {
-            let label = match why {
-                Why::WrongTopic => "Not my problem",
-                Why::OutOfDate => "Out of date",
-                Why::MissingStep => "A step is missing",
-                Why::HardToRead => "Hard to follow",
-            };
-            button(label, &Button::Why(carried.clone(), why), number)
-        })
-        .collect();
-    message.blocks.push(actions(buttons));
-    message
-}
-
 /// A button of an older version, or one that was tampered with.
 #[must_use]
 pub fn old_button() -> Message {
@@ -205,7 +181,7 @@ pub fn expired() -> Message {
 /// Something of ours broke.
 #[must_use]
 pub fn apology() -> Message {
-    notice(&refused(&Refusal::Broken))
+    notice(&Refusal::Broken.to_string())
 }
 
 /// A channel that the bot cannot write to.
@@ -224,37 +200,21 @@ pub fn cannot_write(channel: &str) -> Message {
     message
 }
 
-fn refused(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::TooMany { seconds } => {
-            format!("That is a lot of questions at once. Please ask again in {seconds} s.")
-        }
-        Refusal::Busy => {
-            "I am answering many questions right now. Please ask again in a moment.".to_owned()
-        }
-        Refusal::MutedHere => {
-            "I am muted in this channel. Ask me in a direct message, or in another channel."
-                .to_owned()
-        }
-        Refusal::PrivateHere => {
-            "In this channel I answer privately only, so this stays between us.".to_owned()
-        }
-        Refusal::JustAnswered { seconds } => {
-            format!("I have shown that answer here just now. In {seconds} s I can show it again.")
-        }
-        Refusal::NoScope => {
-            "I may look at no cluster from here. Whoever runs me can give this channel a scope."
-                .to_owned()
-        }
-        Refusal::OutOfScope => "That may not be looked at from here.".to_owned(),
-        Refusal::NoSuchEntry => {
-            "The FAQ no longer has that entry. Ask again in your own words.".to_owned()
-        }
-        Refusal::Broken => {
-            "Sorry, something of mine broke while answering. It is in my log; please ask again."
-                .to_owned()
-        }
+/// The thanks for a vote. Who was not helped may say why, with one more press.
+fn thanks(thanks: &Thanks, scene: &Scene) -> Message {
+    let mut message = notice(&thanks.to_string());
+    if let Thanks::AskingWhy(entry) = thanks {
+        let carried = Carried {
+            entry: Some(entry.clone()),
+            ..scene.carried.clone()
+        };
+        let why = |(number, why): (usize, Why)| {
+            button(why.label(), &Button::Why(carried.clone(), why), number)
+        };
+        let buttons = Why::ALL.into_iter().enumerate().map(why).collect();
+        message.blocks.push(actions(buttons));
     }
+    message
 }
 
 fn answer(answered: &Answered, shown: &Shown, scene: &Scene) -> Message {
@@ -296,7 +256,7 @@ fn answer(answered: &Answered, shown: &Shown, scene: &Scene) -> Message {
         )],
         Evidence::Pending => vec![plain_context("Looking at the cluster…")],
         Evidence::OutOfScope => vec![plain_context(
-            "What you named may not be looked at from here, so this is the answer alone.",
+            "What you named is outside what I may look at from here, so this is the answer alone.",
         )],
         Evidence::Shown(found) => {
             let mut drawn = vec![rich::rich_text(vec![rich::section(vec![rich::bold(
@@ -334,15 +294,13 @@ fn answer(answered: &Answered, shown: &Shown, scene: &Scene) -> Message {
         plain.push_str(&source.url);
         plain.push('\n');
     }
-    let said = match &answered.evidence {
-        Evidence::Shown(found) => match first_line(found) {
-            Some(line) => format!("{}: {lead} — {line}", answered.title),
-            None => format!("{}: {lead}", answered.title),
-        },
-        Evidence::NotLookedUp | Evidence::Pending | Evidence::OutOfScope => {
-            format!("{}: {lead}", answered.title)
-        }
-    };
+    let mut said = answered.title.clone();
+    push_sentence(&mut said, &lead);
+    if let Evidence::Shown(found) = &answered.evidence
+        && let Some(line) = worst(found)
+    {
+        push_sentence(&mut said, &line);
+    }
     Message {
         text: spoken(&said),
         blocks,
@@ -374,7 +332,7 @@ fn tail(answered: &Answered, carried: &Carried, can_share: bool, scene: &Scene) 
         None => String::new(),
     };
     blocks.push(plain_context(&format!(
-        "{} · {}{origin}",
+        "{}{}{origin}",
         answered.id,
         how_sure(&answered.how_sure)
     )));
@@ -420,12 +378,12 @@ fn how_sure(how_sure: &HowSure) -> String {
     match how_sure {
         HowSure::Signature(fragment) => {
             format!(
-                "sure: it explains the line “{}”",
+                " · sure: it explains the line “{}”",
                 cut(&one_line(fragment), 80)
             )
         }
-        HowSure::Words(score) => format!("{:.0} % sure", score.clamp(0.0, 0.99) * 100.0),
-        HowSure::Chosen => "chosen".to_owned(),
+        HowSure::Words(score) => format!(" · {:.0} % sure", score.clamp(0.0, 0.99) * 100.0),
+        HowSure::Chosen => String::new(),
     }
 }
 
@@ -456,7 +414,7 @@ fn choices(choices: &Choices, scene: &Scene) -> Message {
 
 fn no_match(no_match: &NoMatch, scene: &Scene) -> Message {
     let intro = "I have no answer to that in my FAQ.";
-    let how = "The exact error line, or the word in the STATUS column, finds most. `topics` lists what there is.";
+    let how = "The exact error line, or the word in the STATUS column, finds most. “topics” lists what there is.";
     let mut text = intro.to_owned();
     let mut blocks = vec![rich::rich_text(vec![rich::section(vec![rich::bold(
         intro,
@@ -466,9 +424,8 @@ fn no_match(no_match: &NoMatch, scene: &Scene) -> Message {
         blocks.push(plain_context("The nearest that I have:"));
     }
     push_candidates(&no_match.nearest, scene, &mut text, &mut blocks);
-    blocks.push(plain_context(&how.replace('`', "")));
-    text.push_str(". ");
-    text.push_str(&how.replace('`', ""));
+    blocks.push(plain_context(how));
+    push_sentence(&mut text, how);
     push_human(no_match.ask_a_human.as_deref(), &mut text, &mut blocks);
     Message {
         text: spoken(&text),
@@ -505,11 +462,17 @@ fn push_candidates(
     }
 }
 
+/// Adds a sentence to a text that is read out.
+fn push_sentence(text: &mut String, sentence: &str) {
+    let is_ended = text.trim_end().ends_with(['.', '?', '!', '…', ':']);
+    text.push_str(if is_ended { " " } else { ". " });
+    text.push_str(sentence);
+}
+
 /// Whom to ask instead, in the channel's own words.
 fn push_human(ask: Option<&str>, text: &mut String, blocks: &mut Vec<Value>) {
     if let Some(ask) = ask.filter(|ask| !ask.trim().is_empty()) {
-        text.push_str(". ");
-        text.push_str(ask);
+        push_sentence(text, ask);
         blocks.push(rich::rich_text(vec![rich::section(vec![rich::plain(
             &cut(ask, MAX_CONTEXT),
         )])]));
@@ -521,25 +484,28 @@ fn help(help: &Help, scene: &Scene) -> Message {
         "I answer Kubernetes questions out of {} entries that people wrote and checked. Ask in your own words, or paste the error line.",
         help.entries
     );
-    let mut text = format!("{intro} For example:");
+    let examples: Vec<String> = help
+        .examples
+        .iter()
+        .map(|example| format!("/k8sfaq {example}"))
+        .collect();
+    let text = format!("{intro} For example: {}", examples.join("; "));
     let mut blocks = vec![rich::rich_text(vec![rich::section(vec![rich::plain(
         &intro,
     )])])];
     let mut buttons = Vec::new();
     for (number, example) in help.examples.iter().enumerate() {
-        let _ = write!(text, " /k8sfaq {example};");
         buttons.push(button(example, &Button::Ask((*example).to_owned()), number));
     }
-    let examples = help
-        .examples
+    let examples = examples
         .iter()
-        .map(|example| rich::section(vec![rich::code(&format!("/k8sfaq {example}"))]))
+        .map(|example| rich::section(vec![rich::code(example)]))
         .collect::<Vec<_>>();
     if scene.surface == Surface::Public {
         // In a channel a prompt is enough: whoever mentions the bot knows it is there.
         blocks.push(actions(buttons));
         return Message {
-            text: spoken(text.trim_end_matches(';')),
+            text: spoken(&text),
             blocks,
             plain: fallback(&text),
         };
@@ -560,7 +526,7 @@ fn help(help: &Help, scene: &Scene) -> Message {
         "Slash commands do not work inside threads: mention me there, send me a direct message, or use “Find answer” in a message's menu.",
     )])]));
     Message {
-        text: spoken(text.trim_end_matches(';')),
+        text: spoken(&text),
         blocks,
         plain: fallback(&text),
     }
@@ -728,8 +694,10 @@ fn shorten(blocks: &mut Vec<Block>) {
         Some(Block::List { items, .. }) if items.len() > 1 => {
             items.pop();
         }
-        Some(Block::Code { text, .. }) if text.chars().count() > WORTH_KEEPING => {
-            *text = cut(text, text.chars().count() / 2);
+        // Half a command is worse than none: a fence ends between two of its lines.
+        Some(Block::Code { text, .. }) if text.lines().count() > 1 => {
+            let kept: Vec<&str> = text.lines().take(text.lines().count() / 2).collect();
+            *text = kept.join("\n");
         }
         Some(Block::Paragraph(inlines)) if inlines.len() > 1 => {
             inlines.truncate(inlines.len() / 2);
@@ -834,11 +802,18 @@ fn filled(text: &str) -> String {
     }
 }
 
-fn first_line(blocks: &[Block]) -> Option<String> {
-    markdown::plain_blocks(blocks)
-        .lines()
-        .find(|line| !line.trim().is_empty())
-        .map(str::to_owned)
+/// What was found, in a line: the first finding, or what stands in its place. Above it is only where was looked.
+fn worst(found: &[Block]) -> Option<String> {
+    let block = found.get(1).or(found.first())?;
+    let said = match block {
+        Block::List { items, .. } => items.first()?.as_slice(),
+        Block::Paragraph(_) | Block::Heading { .. } | Block::Code { .. } => {
+            std::slice::from_ref(block)
+        }
+    };
+    let is_words = |block: &&Block| matches!(block, Block::Paragraph(_) | Block::Heading { .. });
+    let words: Vec<Block> = said.iter().filter(is_words).cloned().collect();
+    Some(one_line(&markdown::plain_blocks(&words))).filter(|line| !line.is_empty())
 }
 
 /// The fallback text of a message: one line, within what is read out, with Slack's markup undone.

@@ -9,6 +9,7 @@
 mod binary;
 mod bytes;
 mod check;
+mod contract;
 mod deploy;
 mod discord;
 mod layering;
