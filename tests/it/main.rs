@@ -18,3 +18,4 @@ mod search;
 mod serve;
 mod slack;
 mod terminal;
+mod tls;
