@@ -1,5 +1,6 @@
 //! What must outlive a message: misses, votes, mutes, and who was answered.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -110,6 +111,8 @@ pub struct Judgement {
     pub entry: EntryId,
     /// Whether it helped.
     pub is_up: bool,
+    /// Why it did not, by its name out of a closed list.
+    pub why: Option<&'static str>,
 }
 
 /// The votes on an entry.
@@ -121,13 +124,15 @@ pub struct Votes {
     pub up: u32,
     /// How many say that it did not.
     pub down: u32,
+    /// How many of those say why, by the reason's name.
+    pub reasons: BTreeMap<String, u32>,
 }
 
 /// The file inside `state.dir`.
 const FILE: &str = "k8sfaq.db";
 
 /// The schema that this version writes.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 
 /// How long an answer waits for the store: a slow disk must not hold up an answer that takes milliseconds.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -168,6 +173,9 @@ const TABLES: &str = "
         platform TEXT NOT NULL, channel TEXT NOT NULL, thread TEXT NOT NULL, entry TEXT NOT NULL, at INTEGER NOT NULL,
         PRIMARY KEY (platform, channel, thread, entry));
 ";
+
+/// What schema 2 adds.
+const SINCE_2: &str = "ALTER TABLE votes ADD COLUMN why TEXT NOT NULL DEFAULT ''";
 
 impl State {
     /// Opens the store in a folder, made where it is missing; in memory without one.
@@ -230,6 +238,9 @@ impl State {
         }
         if found == 0 {
             transaction.execute_batch(TABLES).map_err(open)?;
+        }
+        if found < SCHEMA {
+            transaction.execute_batch(SINCE_2).map_err(open)?;
             transaction
                 .pragma_update(None, "user_version", SCHEMA)
                 .map_err(open)?;
@@ -271,14 +282,15 @@ impl State {
     pub async fn vote(&self, vote: Judgement) -> Result<(), StateError> {
         self.write(move |connection| {
             connection.execute(
-                "INSERT INTO votes VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT DO UPDATE SET is_up = excluded.is_up, at = excluded.at",
+                "INSERT INTO votes VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT DO UPDATE SET is_up = excluded.is_up, at = excluded.at, why = excluded.why",
                 params![
                     vote.platform,
                     vote.person,
                     vote.entry.as_str(),
                     vote.is_up,
-                    now()
+                    now(),
+                    vote.why.unwrap_or_default()
                 ],
             )
         })
@@ -370,16 +382,30 @@ impl State {
     pub fn votes(&self) -> Result<Vec<Votes>, StateError> {
         let connection = lock(&self.connection);
         let mut statement = connection.prepare(
-            "SELECT entry, SUM(is_up), SUM(1 - is_up) FROM votes GROUP BY entry ORDER BY entry",
+            "SELECT entry, why, SUM(is_up), SUM(1 - is_up) FROM votes GROUP BY entry, why ORDER BY entry, why",
         )?;
-        let rows = statement.query_map([], |row| {
-            Ok(Votes {
-                entry: row.get(0)?,
-                up: row.get(1)?,
-                down: row.get(2)?,
-            })
-        })?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        let mut rows = statement.query([])?;
+        let mut votes: Vec<Votes> = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (entry, why): (String, String) = (row.get(0)?, row.get(1)?);
+            let (up, down): (u32, u32) = (row.get(2)?, row.get(3)?);
+            if votes.last().is_none_or(|last| last.entry != entry) {
+                votes.push(Votes {
+                    entry,
+                    up: 0,
+                    down: 0,
+                    reasons: BTreeMap::new(),
+                });
+            }
+            if let Some(last) = votes.last_mut() {
+                last.up += up;
+                last.down += down;
+                if !why.is_empty() {
+                    last.reasons.insert(why, down);
+                }
+            }
+        }
+        Ok(votes)
     }
 
     async fn write<F>(&self, work: F) -> Result<usize, StateError>
@@ -462,6 +488,7 @@ mod tests {
             person: person.to_owned(),
             entry: id("pod-pending"),
             is_up,
+            why: None,
         }
     }
 
@@ -473,6 +500,56 @@ mod tests {
         state.vote(vote("U1", false)).await.unwrap();
         let votes = state.votes().unwrap();
         assert_eq!((votes.len(), votes[0].up, votes[0].down), (1, 1, 1));
+    }
+
+    #[tokio::test]
+    async fn a_reason_belongs_to_its_vote_and_goes_with_it() {
+        let state = State::in_memory().unwrap();
+        let because = |person: &str, why| Judgement {
+            why: Some(why),
+            ..vote(person, false)
+        };
+        state.vote(vote("U0", false)).await.unwrap();
+        state.vote(because("U1", "out_of_date")).await.unwrap();
+        state.vote(because("U2", "out_of_date")).await.unwrap();
+        state.vote(because("U3", "missing_step")).await.unwrap();
+        let votes = state.votes().unwrap();
+        let reasons = |counted: &[(&str, u32)]| -> BTreeMap<String, u32> {
+            let named = counted.iter();
+            named
+                .map(|(why, count)| ((*why).to_owned(), *count))
+                .collect()
+        };
+        assert_eq!((votes.len(), votes[0].up, votes[0].down), (1, 0, 4));
+        assert_eq!(
+            votes[0].reasons,
+            reasons(&[("missing_step", 1), ("out_of_date", 2)])
+        );
+        state.vote(vote("U3", true)).await.unwrap();
+        let votes = state.votes().unwrap();
+        assert_eq!((votes[0].up, votes[0].down), (1, 3));
+        assert_eq!(votes[0].reasons, reasons(&[("out_of_date", 2)]));
+    }
+
+    #[tokio::test]
+    async fn a_file_of_the_first_version_keeps_its_votes() {
+        let dir = tempfile::tempdir().unwrap();
+        let connection = Connection::open(dir.path().join(FILE)).unwrap();
+        connection.execute_batch(TABLES).unwrap();
+        connection
+            .execute(
+                "INSERT INTO votes VALUES ('slack', 'U1', 'pod-pending', 1, 5)",
+                [],
+            )
+            .unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        drop(connection);
+        for downs in [1, 1] {
+            let state = State::open(Some(dir.path())).unwrap();
+            state.vote(vote("U2", false)).await.unwrap();
+            let votes = state.votes().unwrap();
+            assert_eq!((votes[0].up, votes[0].down), (1, downs));
+        }
     }
 
     #[tokio::test]
@@ -544,7 +621,7 @@ mod tests {
         connection.pragma_update(None, "user_version", 99).unwrap();
         drop(connection);
         let error = State::open(Some(dir.path())).unwrap_err().to_string();
-        assert!(error.contains("has schema 99, later than 1"), "{error}");
+        assert!(error.contains("has schema 99, later than 2"), "{error}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::request::{Platform, Vote};
+use super::request::{Platform, Vote, Why};
 
 /// Bounds of answers, in seconds: an answer takes a few milliseconds, and a person leaves after a few seconds.
 const ANSWER_BOUNDS: [f64; 11] = [
@@ -40,6 +40,7 @@ pub struct Metrics {
     queue_depth: Family<[Label; 1], Gauge>,
     dropped: Family<[Label; 1], Counter>,
     votes: Family<[Label; 2], Counter>,
+    vote_reasons: Family<[Label; 2], Counter>,
     refusals: Family<[Label; 1], Counter>,
     reloads: Family<[Label; 2], Counter>,
     reload_failing: Family<[Label; 1], Gauge>,
@@ -121,6 +122,7 @@ impl Metrics {
             queue_depth: Family::default(),
             dropped: Family::default(),
             votes: Family::default(),
+            vote_reasons: Family::default(),
             refusals: Family::default(),
             reloads: Family::default(),
             reload_failing: Family::default(),
@@ -181,6 +183,11 @@ impl Metrics {
         );
         registry.register("dropped", "Messages that were given up", all.dropped);
         registry.register("votes", "Votes on answers", all.votes);
+        registry.register(
+            "vote_reasons",
+            "Reasons that were given for bad votes",
+            all.vote_reasons,
+        );
         registry.register("refusals", "Requests that limits turned down", all.refusals);
         registry.register(
             "reloads",
@@ -278,6 +285,13 @@ impl Metrics {
     pub fn voted(&self, platform: Platform, vote: Vote) {
         self.votes
             .get_or_create(&[label(platform), ("vote", vote.name())])
+            .inc();
+    }
+
+    /// Somebody said why an answer did not help.
+    pub fn vote_reason(&self, platform: Platform, why: Why) {
+        self.vote_reasons
+            .get_or_create(&[label(platform), ("why", why.name())])
             .inc();
     }
 

@@ -27,7 +27,7 @@ pub enum Reply {
     /// What is wrong in the cluster now, or why that cannot be told.
     Status(Vec<Block>),
     /// A vote was counted.
-    Thanks,
+    Thanks(Thanks),
     /// No more offers come in this thread.
     Muted,
     /// The request is turned down.
@@ -63,6 +63,16 @@ impl Shown {
             can_share: false,
             lookup: None,
         }
+    }
+
+    /// The same reply without what a cluster shows.
+    #[must_use]
+    pub fn without_evidence(&self) -> Self {
+        let mut shown = self.clone();
+        if let Reply::Answer(answer) = &mut shown.reply {
+            answer.evidence = Evidence::NotLookedUp;
+        }
+        shown
     }
 
     /// A reply for everyone.
@@ -189,6 +199,17 @@ pub struct Help {
     pub entries: usize,
     /// Questions that can be tried as they stand.
     pub examples: [&'static str; 3],
+}
+
+/// What is said to a vote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Thanks {
+    /// Nothing more.
+    Noted,
+    /// Whoever was not helped by this entry may say why.
+    AskingWhy(EntryId),
+    /// The reason was noted.
+    ForReason,
 }
 
 /// Why a request is turned down.

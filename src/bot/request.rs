@@ -98,6 +98,8 @@ pub enum Action {
     },
     /// Says whether an answer helped.
     Vote { entry: EntryId, vote: Vote },
+    /// Says why an answer did not help.
+    Because { entry: EntryId, why: Why },
     /// Wants no more offers in this thread.
     Mute,
     /// Opened the bot's home.
@@ -130,5 +132,45 @@ impl Vote {
             Vote::Up => "up",
             Vote::Down => "down",
         }
+    }
+}
+
+/// Why an answer did not help: a closed list, so that no text of a person is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// It is about something else.
+    WrongTopic,
+    /// It is not true any more.
+    OutOfDate,
+    /// It leaves something out.
+    MissingStep,
+    /// It cannot be followed.
+    HardToRead,
+}
+
+impl Why {
+    /// All of them, in the order in which they are offered.
+    pub const ALL: [Why; 4] = [
+        Why::WrongTopic,
+        Why::OutOfDate,
+        Why::MissingStep,
+        Why::HardToRead,
+    ];
+
+    /// The name that buttons, metrics and the state store use.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Why::WrongTopic => "wrong_topic",
+            Why::OutOfDate => "out_of_date",
+            Why::MissingStep => "missing_step",
+            Why::HardToRead => "hard_to_read",
+        }
+    }
+
+    /// The one with a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Why::ALL.into_iter().find(|why| why.name() == name)
     }
 }

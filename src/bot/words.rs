@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::reply::Refusal;
+use super::reply::{Refusal, Thanks};
+use super::request::Why;
 use crate::faq::markdown::{Block, Inline};
 
 impl fmt::Display for Refusal {
@@ -42,9 +43,32 @@ impl fmt::Display for Refusal {
     }
 }
 
+impl fmt::Display for Thanks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Thanks::Noted => "Thanks, noted.",
+            Thanks::AskingWhy(_) => "Thanks, noted. What was wrong with it? (You need not say.)",
+            Thanks::ForReason => "Thanks, that helps to mend it.",
+        })
+    }
+}
+
+impl Why {
+    /// What stands on its button.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Why::WrongTopic => "Not my problem",
+            Why::OutOfDate => "Out of date",
+            Why::MissingStep => "A step is missing",
+            Why::HardToRead => "Hard to follow",
+        }
+    }
+}
+
 /// Before a status is known.
 pub(super) fn looking() -> Vec<Block> {
-    paragraph("Looking at the cluster …")
+    paragraph("Looking at the cluster…")
 }
 
 /// A lookup that outlived its deadline.

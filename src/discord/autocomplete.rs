@@ -97,7 +97,6 @@ fn found<'a>(faq: &'a Faq, typed: &str) -> Vec<(Rank, &'a Entry)> {
 }
 
 fn nearness(wording: &str, typed: &str, words: &[&str]) -> Option<Rank> {
-    let bare = |text: &str| text.trim_end_matches(['?', '.', '!']).to_owned();
     if bare(wording) == bare(typed) {
         return Some(Rank::Same);
     }
@@ -105,11 +104,17 @@ fn nearness(wording: &str, typed: &str, words: &[&str]) -> Option<Rank> {
         return Some(Rank::Begins);
     }
     let begins_a_word = |word: &&str| {
+        let before = |(at, _)| wording[..at].chars().next_back();
         wording
-            .split(|character: char| !character.is_alphanumeric())
-            .any(|other| other.starts_with(*word))
+            .match_indices(*word)
+            .any(|found| before(found).is_none_or(|letter| !letter.is_alphanumeric()))
     };
     words.iter().all(begins_a_word).then_some(Rank::Words)
+}
+
+/// A wording without the mark at its end.
+fn bare(text: &str) -> &str {
+    text.trim_end_matches(['?', '.', '!'])
 }
 
 fn name(entry: &Entry) -> String {
@@ -125,6 +130,19 @@ fn name(entry: &Entry) -> String {
 mod tests {
     use super::*;
     use crate::faq::catalog::Catalog;
+
+    #[test]
+    fn every_word_that_was_typed_begins_a_word() {
+        let near = |typed: &str| {
+            let words: Vec<&str> = typed.split_whitespace().collect();
+            nearness("why is my pod stuck in crash-loop?", typed, &words)
+        };
+        assert_eq!(near("why is my pod stuck in crash-loop"), Some(Rank::Same));
+        assert_eq!(near("why is my po"), Some(Rank::Begins));
+        assert_eq!(near("loop po st"), Some(Rank::Words));
+        assert_eq!(near("oop"), None);
+        assert_eq!(near("pod uck"), None);
+    }
 
     #[test]
     fn every_popular_entry_is_in_the_catalog() {

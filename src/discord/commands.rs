@@ -74,6 +74,27 @@ pub(super) fn all() -> Vec<CreateCommand> {
     ]
 }
 
+/// The commands, with everything that serenity's builders write out.
+fn wanted() -> Value {
+    serde_json::to_value(all()).unwrap_or_default()
+}
+
+/// A value without its defaults, as it is sent: the builders write out what an option does not have (`channel_types` of a
+/// text, `autocomplete` of a person), and the official document does not know it there.
+fn bare(value: Value) -> Value {
+    match value {
+        Value::Array(items) => {
+            let items = items.into_iter().map(bare);
+            items.filter(|value| !is_default(value)).collect()
+        }
+        Value::Object(fields) => {
+            let fields = fields.into_iter().map(|(key, value)| (key, bare(value)));
+            Value::Object(fields.filter(|(_, value)| !is_default(value)).collect())
+        }
+        other => other,
+    }
+}
+
 /// Whether Discord has our commands, and no others.
 ///
 /// # Errors
@@ -82,8 +103,7 @@ pub(super) async fn are_registered(rest: &Rest, application: u64) -> Result<bool
     let there = rest
         .get(&format!("/applications/{application}/commands"))
         .await?;
-    let wanted = serde_json::to_value(all()).unwrap_or_default();
-    Ok(is_same(&there, &wanted))
+    Ok(is_same(&there, &wanted()))
 }
 
 /// Registers the commands if Discord has others, in one request.
@@ -94,9 +114,11 @@ pub(super) async fn register(rest: &Rest, application: u64) -> Result<Registered
     if are_registered(rest, application).await? {
         return Ok(Registered::AsTheyWere);
     }
-    let wanted = serde_json::to_value(all()).unwrap_or_default();
-    rest.put(&format!("/applications/{application}/commands"), &wanted)
-        .await?;
+    rest.put(
+        &format!("/applications/{application}/commands"),
+        &bare(wanted()),
+    )
+    .await?;
     Ok(Registered::Anew)
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::bot::request::Vote;
+use crate::bot::request::{Vote, Why};
 use crate::faq::id::EntryId;
 
 /// The version of the grammar below. What stands in old messages is refused politely, never misread.
@@ -13,14 +13,17 @@ const VERSION: &str = "k1";
 pub(super) enum CustomId {
     /// `k1:up:ID`, `k1:down:ID`: says whether an entry helped.
     Vote(Vote, EntryId),
+    /// `k1:why:REASON:ID`: says why an entry did not help.
+    Because(Why, EntryId),
     /// `k1:del:USER`: takes the message away, for that person and for moderators.
     Delete(u64),
     /// `k1:share:ID`: shows a private answer to all.
     Share(EntryId),
     /// `k1:pick`: shows the chosen entry privately, in a message of its own.
     Pick,
-    /// `k1:swap`: shows the chosen entry in the place of the choices.
-    Swap,
+    /// `k1:swap`, `k1:swap:USER`: shows the chosen entry in the place of the choices; where those are public, for their
+    /// asker only.
+    Swap(Option<u64>),
     /// `k1:mute`: no more offers here.
     Mute,
 }
@@ -37,10 +40,15 @@ impl CustomId {
         match kind {
             "up" => Some(CustomId::Vote(Vote::Up, value.parse().ok()?)),
             "down" => Some(CustomId::Vote(Vote::Down, value.parse().ok()?)),
+            "why" => {
+                let (why, id) = value.split_once(':')?;
+                Some(CustomId::Because(Why::named(why)?, id.parse().ok()?))
+            }
             "del" => Some(CustomId::Delete(value.parse().ok()?)),
             "share" => Some(CustomId::Share(value.parse().ok()?)),
             "pick" if value.is_empty() => Some(CustomId::Pick),
-            "swap" if value.is_empty() => Some(CustomId::Swap),
+            "swap" if value.is_empty() => Some(CustomId::Swap(None)),
+            "swap" => Some(CustomId::Swap(Some(value.parse().ok()?))),
             "mute" if value.is_empty() => Some(CustomId::Mute),
             _ => None,
         }
@@ -52,10 +60,12 @@ impl fmt::Display for CustomId {
         write!(f, "{VERSION}:")?;
         match self {
             CustomId::Vote(vote, id) => write!(f, "{}:{id}", vote.name()),
+            CustomId::Because(why, id) => write!(f, "why:{}:{id}", why.name()),
             CustomId::Delete(person) => write!(f, "del:{person}"),
             CustomId::Share(id) => write!(f, "share:{id}"),
             CustomId::Pick => f.write_str("pick"),
-            CustomId::Swap => f.write_str("swap"),
+            CustomId::Swap(None) => f.write_str("swap"),
+            CustomId::Swap(Some(person)) => write!(f, "swap:{person}"),
             CustomId::Mute => f.write_str("mute"),
         }
     }
@@ -82,9 +92,11 @@ mod tests {
             CustomId::Vote(Vote::Up, longest.clone()),
             CustomId::Vote(Vote::Down, longest.clone()),
             CustomId::Delete(u64::MAX),
-            CustomId::Share(longest),
+            CustomId::Share(longest.clone()),
             CustomId::Pick,
-            CustomId::Swap,
+            CustomId::Swap(None),
+            CustomId::Swap(Some(u64::MAX)),
+            CustomId::Because(Why::HardToRead, longest.clone()),
             CustomId::Mute,
         ] {
             let written = id.to_string();
@@ -103,6 +115,9 @@ mod tests {
             "k1:up:Not An Id",
             "k1:del:me",
             "k1:pick:x",
+            "k1:swap:x",
+            "k1:why:pod-pending",
+            "k1:why:boredom:pod-pending",
             "tag:up",
         ] {
             assert_eq!(CustomId::parse(text), None, "{text}");

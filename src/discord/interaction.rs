@@ -28,8 +28,8 @@ enum Manner {
     Open,
     /// Only the asker.
     Private,
-    /// In the place of the message whose component was used.
-    Swap,
+    /// In the place of the message whose component was used, which these see.
+    Swap(Audience),
 }
 
 impl Adapter {
@@ -107,7 +107,7 @@ impl Adapter {
                 };
                 let action = match manner {
                     Manner::Private => Action::Command { text },
-                    Manner::Open | Manner::Swap => Action::OpenCommand { text },
+                    Manner::Open | Manner::Swap(_) => Action::OpenCommand { text },
                 };
                 let setting = Setting {
                     asker: Some(asker),
@@ -222,15 +222,28 @@ impl Adapter {
             (Some(CustomId::Vote(vote, entry)), _) => {
                 (Action::Vote { entry, vote }, Manner::Private)
             }
+            (Some(CustomId::Because(why, entry)), _) => (
+                Action::Because { entry, why },
+                Manner::Swap(Audience::Asker),
+            ),
             (Some(CustomId::Share(entry)), _) => {
                 setting.above = Some(Above::SharedBy(asker));
                 let lookup = None;
                 (Action::Share { entry, lookup }, Manner::Open)
             }
             (Some(CustomId::Pick), Some(entry)) => (Action::Pick { entry }, Manner::Private),
-            (Some(CustomId::Swap), Some(entry)) => (Action::Pick { entry }, Manner::Swap),
+            (Some(CustomId::Swap(None)), Some(entry)) => {
+                (Action::Pick { entry }, Manner::Swap(Audience::Asker))
+            }
+            (Some(CustomId::Swap(Some(owner))), Some(entry)) if owner == asker => {
+                (Action::Pick { entry }, Manner::Swap(Audience::Everyone))
+            }
+            // Somebody else's choices stay as they are.
+            (Some(CustomId::Swap(Some(_))), Some(entry)) => {
+                (Action::Pick { entry }, Manner::Private)
+            }
             (Some(CustomId::Mute), _) => (Action::Mute, Manner::Open),
-            (Some(CustomId::Pick | CustomId::Swap) | None, _) => {
+            (Some(CustomId::Pick | CustomId::Swap(_)) | None, _) => {
                 let result = self.tell(call, render::OUTDATED).await;
                 Self::settle("an outdated component", result);
                 return;
@@ -272,9 +285,10 @@ impl Adapter {
             result = &mut job => {
                 let shown = self.answered(result);
                 let (message, is_private) = draw(&shown, &setting, manner, unknown_id.as_deref());
-                let response = match manner {
-                    Manner::Swap => Response::Update,
-                    Manner::Open | Manner::Private => Response::Message { is_private },
+                let response = if swaps(&shown, manner) {
+                    Response::Update
+                } else {
+                    Response::Message { is_private }
                 };
                 let result = call.respond(&self.rest, response, Some(&message)).await;
                 self.acknowledged(call, result.is_ok());
@@ -285,7 +299,7 @@ impl Adapter {
             () = sleep_until(call.received + DEFER_AFTER) => {
                 self.metrics.event(Platform::Discord, "deferred");
                 let response = match manner {
-                    Manner::Swap => Response::UpdateLater,
+                    Manner::Swap(_) => Response::UpdateLater,
                     Manner::Open => Response::Later { is_private: false },
                     Manner::Private => Response::Later { is_private: true },
                 };
@@ -303,6 +317,11 @@ impl Adapter {
                 };
                 let shown = self.answered(result);
                 let (message, is_private) = draw(&shown, &setting, manner, unknown_id.as_deref());
+                if matches!(manner, Manner::Swap(_)) && !swaps(&shown, manner) {
+                    let result = call.whisper(&self.rest, &message).await;
+                    Self::settle("a late refusal", result);
+                    return;
+                }
                 // A deferral is public or private for good: what is for the asker alone goes into another message.
                 if is_private && manner == Manner::Open {
                     let removed = call.delete(&self.rest).await;
@@ -326,8 +345,10 @@ impl Adapter {
             return;
         };
         let evidence = self.answers.bot.evidence(lookup).await;
-        let is_beside =
-            shown.audience == Audience::Everyone && evidence.audience == Audience::Asker;
+        let is_public =
+            shown.audience == Audience::Everyone || manner == Manner::Swap(Audience::Everyone);
+        let is_beside = is_public && evidence.audience == Audience::Asker;
+        let manner = if is_beside { Manner::Private } else { manner };
         let (message, _) = draw(&evidence, setting, manner, None);
         let result = if is_beside {
             call.whisper(&self.rest, &message).await
@@ -395,7 +416,8 @@ fn draw(
 ) -> (Rendered, bool) {
     let mut setting = setting.clone();
     let is_private = match manner {
-        Manner::Private | Manner::Swap => true,
+        Manner::Private => true,
+        Manner::Swap(audience) => audience == Audience::Asker || !swaps(shown, manner),
         Manner::Open => shown.audience == Audience::Asker || !is_for_all(&shown.reply),
     };
     setting.is_private = is_private;
@@ -408,11 +430,21 @@ fn draw(
         // Nobody is called to read that nothing was found.
         setting.above = None;
     }
-    let message = render::render(shown, &setting);
+    // A choice is the chooser's: what is looked up for it is not put before everyone.
+    let message = if manner == Manner::Swap(Audience::Everyone) {
+        render::render(&shown.without_evidence(), &setting)
+    } else {
+        render::render(shown, &setting)
+    };
     (
         message.unwrap_or_else(|| notice(render::NOTHING_TO_SAY)),
         is_private,
     )
+}
+
+/// Whether a reply takes the place of what was there; a refusal takes nothing away.
+fn swaps(shown: &Shown, manner: Manner) -> bool {
+    matches!(manner, Manner::Swap(_)) && !matches!(shown.reply, Reply::Refused(_))
 }
 
 /// Whether a reply to a command helps everyone; the rest is between the bot and the asker.
@@ -424,7 +456,7 @@ fn is_for_all(reply: &Reply) -> bool {
         | Reply::Help(_)
         | Reply::Topics(_)
         | Reply::Topic { .. }
-        | Reply::Thanks
+        | Reply::Thanks(_)
         | Reply::Refused(_)
         | Reply::Silence => false,
     }

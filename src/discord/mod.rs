@@ -8,6 +8,7 @@ mod gateway;
 mod interaction;
 mod manifest;
 mod mention;
+mod menus;
 mod place;
 mod render;
 mod rest;

@@ -2,18 +2,14 @@
 
 use std::fmt::Write as _;
 
-use serenity::builder::{
-    CreateActionRow, CreateButton, CreateSelectMenu, CreateSelectMenuKind, CreateSelectMenuOption,
-};
+use serenity::builder::{CreateActionRow, CreateButton};
 use serenity::model::application::ButtonStyle;
 use serenity::model::channel::ReactionType;
 
 use super::custom_id::CustomId;
+use super::menus;
 use super::text::{self, Piece, cut, escape, length};
-use crate::bot::command::Command;
-use crate::bot::reply::{
-    Answered, Choices, EntryRef, Evidence, Help, HowSure, Length, NoMatch, Refusal, Reply, Shown,
-};
+use crate::bot::reply::{Answered, EntryRef, Evidence, HowSure, Length, Reply, Shown};
 use crate::bot::request::Vote;
 use crate::faq::markdown::Block;
 
@@ -24,7 +20,7 @@ pub(super) const MAX_CONTENT: usize = 2000;
 const MAX_TITLE: usize = 256;
 
 /// Longest description of an embed.
-const MAX_DESCRIPTION: usize = 4096;
+pub(super) const MAX_DESCRIPTION: usize = 4096;
 
 /// Longest texts of all embeds of a message together.
 const MAX_TOTAL: usize = 6000;
@@ -38,17 +34,11 @@ const EVIDENCE_ROOM: usize = 1400;
 /// A screenful of a phone, in an incident.
 const TERSE_ROOM: usize = 900;
 
-/// Most options of a select.
-const MAX_OPTIONS: usize = 25;
-
-/// Longest label and description of an option.
-const MAX_OPTION: usize = 100;
-
 /// Longest address of a link button.
 const MAX_URL: usize = 512;
 
 /// The colour of Kubernetes' logo.
-const BLUE: u32 = 0x32_6c_e5;
+pub(super) const BLUE: u32 = 0x32_6c_e5;
 
 /// The colour of what the cluster shows.
 const AMBER: u32 = 0xe0_a0_30;
@@ -109,17 +99,17 @@ pub(super) struct Embed {
 pub(super) fn render(shown: &Shown, setting: &Setting) -> Option<Rendered> {
     let mut message = match &shown.reply {
         Reply::Answer(answered) => answer(answered, shown, setting),
-        Reply::Choices(given) => choices(given, setting),
-        Reply::NoMatch(given) => no_match(given, setting),
-        Reply::Help(given) => help(given),
-        Reply::Topics(topics) => self::topics(topics),
-        Reply::Topic { topic, entries } => self::topic(topic, entries, setting),
+        Reply::Choices(given) => menus::choices(given, setting),
+        Reply::NoMatch(given) => menus::no_match(given, setting),
+        Reply::Help(given) => menus::help(given),
+        Reply::Topics(topics) => menus::topics(topics),
+        Reply::Topic { topic, entries } => menus::topic(topic, entries, setting),
         Reply::Status(blocks) => status(blocks),
-        Reply::Thanks => notice("Thanks, noted."),
+        Reply::Thanks(given) => menus::thanks(given),
         Reply::Muted => {
             notice("No more offers from me in this thread. A mention still reaches me.")
         }
-        Reply::Refused(refusal) => notice(&self::refusal(refusal)),
+        Reply::Refused(refusal) => notice(&refusal.to_string()),
         Reply::Silence => return None,
     };
     match &setting.above {
@@ -184,7 +174,8 @@ fn answer(answered: &Answered, shown: &Shown, setting: &Setting) -> Rendered {
         Evidence::Pending => Some("Looking at the cluster…".to_owned()),
         Evidence::Shown(blocks) => Some(evidence(blocks)),
         Evidence::OutOfScope => Some(
-            "What you named is outside what I may look at from here, so the steps stand as they are.".to_owned(),
+            "What you named is outside what I may look at from here, so this is the answer alone."
+                .to_owned(),
         ),
     };
     let mut pieces = vec![Piece::Lines {
@@ -270,7 +261,7 @@ fn footer(answered: &Answered) -> String {
             let _ = write!(footer, " · recognised by “{}”", cut(&fragment, 80));
         }
         HowSure::Words(score) => {
-            let percent = (score.clamp(0.0, 1.0) * 100.0).round();
+            let percent = (score.clamp(0.0, 0.99) * 100.0).round();
             let _ = write!(footer, " · {percent} % sure");
         }
         HowSure::Chosen => {}
@@ -347,195 +338,12 @@ fn answer_rows(answered: &Answered, can_share: bool, setting: &Setting) -> Vec<C
     let others = answered.others.iter().map(|entry| (entry, "another match"));
     let related = answered.related.iter().map(|entry| (entry, "related"));
     let is_other = |(entry, _): &(&EntryRef, &str)| entry.id != answered.id;
-    rows.extend(select(
+    rows.extend(menus::select(
         CustomId::Pick,
         "Not this? Other matches and related entries",
         others.chain(related).filter(is_other),
     ));
     rows
-}
-
-/// A select of entries, each once; none where there is no entry.
-fn select<'a>(
-    id: CustomId,
-    placeholder: &str,
-    entries: impl Iterator<Item = (&'a EntryRef, &'a str)>,
-) -> Option<CreateActionRow> {
-    let mut seen = Vec::new();
-    let mut options = Vec::new();
-    for (entry, description) in entries {
-        if options.len() == MAX_OPTIONS || seen.contains(&&entry.id) {
-            continue;
-        }
-        seen.push(&entry.id);
-        let label = non_empty(
-            cut(&text::clean(&entry.title), MAX_OPTION),
-            entry.id.as_str(),
-        );
-        let mut option = CreateSelectMenuOption::new(label, entry.id.as_str());
-        if !description.is_empty() {
-            option = option.description(description);
-        }
-        options.push(option);
-    }
-    (!options.is_empty()).then(|| {
-        CreateActionRow::SelectMenu(
-            CreateSelectMenu::new(id, CreateSelectMenuKind::String { options })
-                .placeholder(placeholder),
-        )
-    })
-}
-
-fn choices(given: &Choices, setting: &Setting) -> Rendered {
-    let mut lines = vec!["Which of these do you mean?".to_owned()];
-    if given.candidates.is_empty() {
-        lines = vec![
-            "I have no other answer near that question. Asking with the exact error line or status word helps."
-                .to_owned(),
-        ];
-    }
-    lines.extend(numbered(&given.candidates));
-    lines.extend(given.ask_a_human.as_deref().map(human));
-    picked_from(&lines, &given.candidates, "Choose one", setting)
-}
-
-fn no_match(given: &NoMatch, setting: &Setting) -> Rendered {
-    let mut lines = vec![
-        "I have no answer to that in my FAQ. The exact error line, or the word in the STATUS column, finds most; `topics` lists what there is."
-            .to_owned(),
-    ];
-    if !given.nearest.is_empty() {
-        lines.push("The nearest that I have:".to_owned());
-        lines.extend(numbered(&given.nearest));
-    }
-    lines.extend(given.ask_a_human.as_deref().map(human));
-    picked_from(&lines, &given.nearest, "Show one of the nearest", setting)
-}
-
-/// Whom to ask instead. The words are the operator's; a mention in them shows a name and pings nobody.
-fn human(words: &str) -> String {
-    cut(&text::clean(words), 500)
-}
-
-fn numbered(entries: &[EntryRef]) -> impl Iterator<Item = String> {
-    entries
-        .iter()
-        .enumerate()
-        .map(|(at, entry)| format!("{}. {}", at + 1, cut(&escape(&entry.title), 200)))
-}
-
-fn picked_from(
-    lines: &[String],
-    entries: &[EntryRef],
-    placeholder: &str,
-    setting: &Setting,
-) -> Rendered {
-    // A private list gives way to the answer; a public one stays for the others.
-    let id = if setting.is_private {
-        CustomId::Swap
-    } else {
-        CustomId::Pick
-    };
-    let mut rows: Vec<CreateActionRow> =
-        select(id, placeholder, entries.iter().map(|entry| (entry, "")))
-            .into_iter()
-            .collect();
-    if let (false, Some(asker)) = (setting.is_private, setting.asker) {
-        rows.push(CreateActionRow::Buttons(vec![
-            CreateButton::new(CustomId::Delete(asker))
-                .emoji(emoji("🗑️"))
-                .style(ButtonStyle::Secondary),
-        ]));
-    }
-    Rendered {
-        content: cut(&lines.join("\n"), MAX_CONTENT - ABOVE_ROOM),
-        rows,
-        ..Rendered::default()
-    }
-}
-
-/// Room for what stands above a text.
-const ABOVE_ROOM: usize = 200;
-
-fn help(given: &Help) -> Rendered {
-    let mut lines = vec![
-        format!(
-            "I answer Kubernetes questions out of {} entries that people wrote and checked. Ask in your own words, or paste the error line: with `/k8sfaq`, by mentioning me, in a direct message, or with “Answer from FAQ” in a message's menu.",
-            given.entries
-        ),
-        "Try one of these:".to_owned(),
-    ];
-    lines.extend(
-        given
-            .examples
-            .iter()
-            .map(|example| format!("- {}", text::code(example))),
-    );
-    lines.push("A few words are commands:".to_owned());
-    lines.extend(
-        Command::FORMS
-            .iter()
-            .map(|(form, what)| format!("- {}: {}", text::code(form), escape(what))),
-    );
-    notice(&cut(&lines.join("\n"), MAX_CONTENT - ABOVE_ROOM))
-}
-
-fn topics(topics: &[(String, usize)]) -> Rendered {
-    let lines: Vec<String> = topics
-        .iter()
-        .map(|(topic, entries)| format!("- {}: {entries}", text::code(topic)))
-        .collect();
-    page(
-        "Topics, with the number of their entries",
-        &lines,
-        "`topics TOPIC` lists a topic's entries, `show ID` shows one.",
-    )
-}
-
-fn topic(topic: &str, entries: &[EntryRef], setting: &Setting) -> Rendered {
-    let lines: Vec<String> = entries
-        .iter()
-        .map(|entry| {
-            format!(
-                "- {} {}",
-                cut(&escape(&entry.title), 200),
-                text::code(entry.id.as_str())
-            )
-        })
-        .collect();
-    let title = format!("Entries on {}", cut(&escape(topic), 100));
-    let mut message = page(&title, &lines, "`show ID` shows one.");
-    let id = if setting.is_private {
-        CustomId::Swap
-    } else {
-        CustomId::Pick
-    };
-    message.rows = select(id, "Show an entry", entries.iter().map(|entry| (entry, "")))
-        .into_iter()
-        .collect();
-    message
-}
-
-/// A list in an embed, cut between lines.
-fn page(title: &str, lines: &[String], footer: &str) -> Rendered {
-    let mut description = String::new();
-    for line in lines {
-        if length(&description) + length(line) + length(footer) + 8 > MAX_DESCRIPTION {
-            description.push('…');
-            break;
-        }
-        description.push_str(line);
-        description.push('\n');
-    }
-    Rendered {
-        embeds: vec![Embed {
-            title: title.to_owned(),
-            description: format!("{description}\n{footer}"),
-            colour: BLUE,
-            ..Embed::default()
-        }],
-        ..Rendered::default()
-    }
 }
 
 fn status(blocks: &[Block]) -> Rendered {
@@ -558,40 +366,6 @@ fn status(blocks: &[Block]) -> Rendered {
             ..Embed::default()
         }],
         ..Rendered::default()
-    }
-}
-
-fn refusal(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::TooMany { seconds } => {
-            format!("That is a lot of questions at once. Please ask again in {seconds} s.")
-        }
-        Refusal::JustAnswered { seconds } => {
-            format!("I showed that entry here a moment ago: look a little further up, or ask again in {seconds} s.")
-        }
-        Refusal::PrivateHere => {
-            "In this channel I show answers to the asker alone, so this one cannot be shared.".to_owned()
-        }
-        Refusal::NoScope => {
-            "I may not look at any cluster from here. Ask where a cluster is configured, or ask a question about the FAQ.".to_owned()
-        }
-        Refusal::OutOfScope => {
-            "What you named is outside what I may look at from here.".to_owned()
-        }
-        Refusal::Busy => {
-            "I am answering many questions right now. Please ask again in a moment.".to_owned()
-        }
-        Refusal::MutedHere => {
-            "I am muted in this channel. Ask me in a direct message, or in another channel."
-                .to_owned()
-        }
-        Refusal::NoSuchEntry => {
-            "The FAQ no longer has that entry. Ask again in your own words.".to_owned()
-        }
-        Refusal::Broken => {
-            "Sorry, something of mine broke while answering. It is in my log; please ask again."
-                .to_owned()
-        }
     }
 }
 
@@ -654,16 +428,8 @@ fn is_linkable(url: &str) -> bool {
     url.starts_with("https://") && length(url) <= MAX_URL
 }
 
-fn emoji(text: &str) -> ReactionType {
+pub(super) fn emoji(text: &str) -> ReactionType {
     ReactionType::Unicode(text.to_owned())
-}
-
-fn non_empty(text: String, otherwise: &str) -> String {
-    if text.trim().is_empty() {
-        otherwise.to_owned()
-    } else {
-        text
-    }
 }
 
 #[cfg(test)]
@@ -675,158 +441,4 @@ fn non_empty(text: String, otherwise: &str) -> String {
 mod limits;
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::bot::reply::Audience;
-    use crate::faq::entry::Source;
-    use crate::faq::markdown::Inline;
-
-    /// Text as nobody should send it.
-    fn hostile() -> impl Strategy<Value = String> {
-        let pieces = prop_oneof![
-            ".{0,40}",
-            "[a-z ]{0,200}",
-            Just("日本語のテキスト".repeat(20)),
-            Just("👨\u{200d}👩\u{200d}👧\u{200d}👦🇩🇪e\u{301}".repeat(10)),
-            Just("مرحبا بالعالم \u{202e}".repeat(15)),
-            Just("@everyone <@&1> <@2> <#3> `` ``` ````".to_owned()),
-            Just("](javascript:alert(1)) [x](https://evil.example)".to_owned()),
-            Just("**__~~||># - 1. \\".to_owned()),
-            Just("\u{200b}\u{feff}\u{0}\u{1b}[31m".to_owned()),
-            Just("x".repeat(5000)),
-        ];
-        prop::collection::vec(pieces, 0..4).prop_map(|pieces| pieces.concat())
-    }
-
-    fn inlines() -> impl Strategy<Value = Vec<Inline>> {
-        let inline = prop_oneof![
-            hostile().prop_map(Inline::Text),
-            hostile().prop_map(Inline::Code),
-            hostile().prop_map(|text| Inline::Strong(vec![Inline::Text(text)])),
-            hostile().prop_map(|text| Inline::Emphasis(vec![Inline::Text(text)])),
-            (hostile(), hostile()).prop_map(|(url, text)| Inline::Link {
-                url: format!("https://example.com/{url}"),
-                text: vec![Inline::Text(text)],
-            }),
-        ];
-        prop::collection::vec(inline, 0..4)
-    }
-
-    fn blocks() -> impl Strategy<Value = Vec<Block>> {
-        let flat = prop_oneof![
-            inlines().prop_map(Block::Paragraph),
-            (2u8..4, inlines()).prop_map(|(level, text)| Block::Heading { level, text }),
-            hostile().prop_map(|text| Block::Code {
-                language: "yaml".to_owned(),
-                text,
-            }),
-        ];
-        let list = (
-            prop::option::of(1u64..100),
-            prop::collection::vec(prop::collection::vec(flat.clone(), 0..3), 0..5),
-        )
-            .prop_map(|(start, items)| Block::List { start, items });
-        prop::collection::vec(prop_oneof![flat, list], 0..8)
-    }
-
-    fn entries() -> impl Strategy<Value = Vec<EntryRef>> {
-        let entry = ("[a-z]{1,60}", hostile()).prop_map(|(id, title)| EntryRef {
-            id: id.parse().expect("an id"),
-            title,
-        });
-        prop::collection::vec(entry, 0..40)
-    }
-
-    prop_compose! {
-        fn answered()(
-            title in hostile(), lead in inlines(), steps in blocks(), url in hostile(), others in entries(),
-            related in entries(), shown in blocks(), which in 0..4, folder in prop::option::of(hostile()), fragment in hostile(),
-        ) -> Answered {
-            Answered {
-                id: "an-entry".parse().expect("an id"),
-                topic: "pods".to_owned(),
-                title: format!("t{title}"),
-                lead,
-                steps,
-                sources: vec![Source { title: url.clone(), url: format!("https://example.com/{url}") }],
-                related,
-                folder,
-                how_sure: HowSure::Signature(fragment),
-                others,
-                evidence: match which {
-                    0 => Evidence::NotLookedUp,
-                    1 => Evidence::Pending,
-                    2 => Evidence::OutOfScope,
-                    _ => Evidence::Shown(shown),
-                },
-            }
-        }
-    }
-
-    fn replies() -> impl Strategy<Value = Reply> {
-        prop_oneof![
-            4 => answered().prop_map(|answered| Reply::Answer(Box::new(answered))),
-            1 => (entries(), prop::option::of(hostile())).prop_map(|(candidates, ask_a_human)| {
-                Reply::Choices(Choices { candidates, ask_a_human })
-            }),
-            1 => (entries(), prop::option::of(hostile())).prop_map(|(nearest, ask_a_human)| {
-                Reply::NoMatch(NoMatch { nearest, ask_a_human })
-            }),
-            1 => (hostile(), entries()).prop_map(|(topic, entries)| Reply::Topic { topic, entries }),
-            1 => prop::collection::vec((hostile(), 0usize..1000), 0..300).prop_map(Reply::Topics),
-            1 => blocks().prop_map(Reply::Status),
-        ]
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-
-        #[test]
-        fn no_message_is_over_a_limit_whatever_is_in_it(
-            reply in replies(), is_private: bool, is_text_only: bool, can_mute: bool, terse: bool, id in hostile(), which in 0..4,
-        ) {
-            let shown = Shown {
-                reply,
-                audience: Audience::Everyone,
-                length: if terse { Length::Terse } else { Length::Full },
-                can_share: true,
-                lookup: None,
-            };
-            let setting = Setting {
-                asker: Some(u64::MAX),
-                is_private,
-                is_text_only,
-                can_mute,
-                above: match which {
-                    0 => None,
-                    1 => Some(Above::For(u64::MAX)),
-                    2 => Some(Above::About(format!("https://discord.com/channels/{0}/{0}/{0}", u64::MAX))),
-                    _ => Some(Above::NoSuchId(id)),
-                },
-            };
-            let message = render(&shown, &setting).expect("a message");
-            for body in [super::super::send::body_of_new(&message), super::super::send::body_of_edit(&message)] {
-                let wrong = limits::message(&body);
-                prop_assert!(wrong.is_empty(), "{wrong:#?}\n{body:#}");
-            }
-        }
-
-        #[test]
-        fn escaped_text_holds_no_mark_that_works(text in hostile()) {
-            let escaped = escape(&text);
-            let mut before = ' ';
-            for character in escaped.chars() {
-                if matches!(character, '*' | '_' | '~' | '|' | '`' | '[' | ']' | '<') {
-                    prop_assert_eq!(before, '\\', "{}", &escaped);
-                }
-                // A backslash that is itself escaped escapes nothing.
-                before = if before == '\\' && character == '\\' { ' ' } else { character };
-            }
-            prop_assert!(!escaped.contains("@everyone"));
-            let overrides = '\u{202e}';
-            prop_assert!(!escaped.contains(overrides));
-        }
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! Discord's REST interface: the one way to send, with time-outs, rate limits and a stop when the token is refused.
 
 use std::collections::{HashMap, VecDeque};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -159,6 +160,19 @@ impl RestError {
     }
 }
 
+/// The authorities that `SSL_CERT_FILE` names, beside those built in. The gateway's sockets look there by themselves.
+fn authorities() -> anyhow::Result<Vec<reqwest::Certificate>> {
+    let Some(file) = std::env::var_os("SSL_CERT_FILE") else {
+        return Ok(Vec::new());
+    };
+    let file = Path::new(&file);
+    let named = || format!("SSL_CERT_FILE = `{}`", file.display());
+    let pem = std::fs::read(file)
+        .with_context(|| format!("{} cannot be read: check the path", named()))?;
+    reqwest::Certificate::from_pem_bundle(&pem)
+        .with_context(|| format!("{} holds no certificates in PEM", named()))
+}
+
 impl Rest {
     /// A connection to the REST interface below `api_url`.
     ///
@@ -174,7 +188,11 @@ impl Rest {
             .ok()
             .context("DISCORD_TOKEN holds characters that no token has: copy the token again")?;
         authorization.set_sensitive(true);
-        let client = reqwest::Client::builder()
+        let mut client = reqwest::Client::builder();
+        for authority in authorities()? {
+            client = client.add_root_certificate(authority);
+        }
+        let client = client
             .timeout(REQUEST_TIMEOUT)
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())

@@ -64,7 +64,12 @@ impl Call {
         response: Response,
         message: Option<&Rendered>,
     ) -> Result<(), RestError> {
-        let mut data = message.map_or_else(Map::new, |message| body(message, Use::New));
+        // An update leaves what it does not name as it was.
+        let wanted = match response {
+            Response::Update => Use::Edit,
+            Response::Message { .. } | Response::Later { .. } | Response::UpdateLater => Use::New,
+        };
+        let mut data = message.map_or_else(Map::new, |message| body(message, wanted));
         if response.is_private() {
             data.insert("flags".to_owned(), json!(EPHEMERAL));
         }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bot::command::{Namespace, Target};
 use crate::bot::reply::EntryRef;
-use crate::bot::request::Vote;
+use crate::bot::request::{Vote, Why};
 use crate::faq::id::EntryId;
 
 /// Slack's longest value of a button, in characters.
@@ -37,37 +37,6 @@ pub enum Button {
     Search(String),
     /// Opens a link; Slack tells us all the same.
     Link,
-}
-
-/// Why an answer did not help: a closed list, so that no text of a person is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Why {
-    WrongTopic,
-    OutOfDate,
-    MissingStep,
-    HardToRead,
-}
-
-impl Why {
-    /// All of them.
-    pub const ALL: [Why; 4] = [
-        Why::WrongTopic,
-        Why::OutOfDate,
-        Why::MissingStep,
-        Why::HardToRead,
-    ];
-
-    /// The name in logs and metrics.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Why::WrongTopic => "wrong_topic",
-            Why::OutOfDate => "out_of_date",
-            Why::MissingStep => "missing_step",
-            Why::HardToRead => "hard_to_read",
-        }
-    }
 }
 
 /// The state of a conversation, as far as its buttons need it.
@@ -120,7 +89,7 @@ struct Written {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     d: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    w: Option<Why>,
+    w: Option<String>,
 }
 
 /// The `action_id` of the home's search box, whose value is what a person typed.
@@ -157,7 +126,7 @@ impl Button {
                 ..write(carried)
             },
             Button::Why(carried, why) => Written {
-                w: Some(*why),
+                w: Some(why.name().to_owned()),
                 ..write(carried)
             },
             Button::Ask(question) => Written {
@@ -207,7 +176,8 @@ impl Button {
         if written.v != VERSION {
             return Err(unreadable);
         }
-        let (question, is_up, why) = (written.q.clone(), written.d, written.w);
+        let (question, is_up) = (written.q.clone(), written.d);
+        let why = written.w.as_deref().and_then(Why::named);
         let carried = read(written)?;
         let needs_entry = matches!(action, "share" | "other" | "pick" | "vote" | "why");
         if needs_entry && carried.entry.is_none() {

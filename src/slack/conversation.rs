@@ -12,21 +12,22 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use super::api::{Api, CallError, Identity};
-use super::button::{Button, Carried, InvalidButton};
+use super::api::{Api, Identity};
+use super::button::Carried;
 use super::dedup::Seen;
 use super::home;
 use super::incoming::{
-    self, Author, Command, Incoming, Kind, Own, Press, Reason, Said, Shortcut, Tab, View,
+    self, Author, Command, Incoming, Kind, Own, Press, Reason, Said, Shortcut, Tab,
 };
 use super::lookup::Lookup;
-use super::outgoing::{Outbox, Post, Respond, ResponseUrl, SendError};
-use super::render::{self, Message, Scene, Surface};
+use super::outgoing::{Outbox, Post, ResponseUrl};
+use super::reach::{Editable, Reached};
+use super::render::{self, Scene, Surface};
 use crate::bot::Bot;
 use crate::bot::metrics::Metrics;
 use crate::bot::policy;
-use crate::bot::reply::{Audience, Evidence, Refusal, Reply, Shown};
-use crate::bot::request::{Action, Person, Place, PlaceKind, Platform, Request, ShareLookup};
+use crate::bot::reply::{Audience, Refusal, Reply, Shown};
+use crate::bot::request::{Action, Person, Place, PlaceKind, Platform, Request};
 
 /// Most events that are worked on at once; each waits for Slack more than for us.
 const MAX_IN_FLIGHT: usize = 256;
@@ -68,14 +69,14 @@ impl From<Arc<Bot>> for Core {
 
 /// All conversations of a workspace. It keeps nothing that an answer needs: buttons carry that themselves.
 pub struct Conversations {
-    core: Core,
-    outbox: Outbox,
+    pub(super) core: Core,
+    pub(super) outbox: Outbox,
     own: Own,
     metrics: Metrics,
-    api: Arc<Api>,
-    lookup: Lookup,
+    pub(super) api: Arc<Api>,
+    pub(super) lookup: Lookup,
     seen: Seen,
-    shared: Seen,
+    pub(super) shared: Seen,
     /// The channels of direct messages with the bot, which commands cannot tell from those between people.
     own_directs: Seen,
     work: TaskTracker,
@@ -342,255 +343,6 @@ impl Conversations {
         self.follow(shown, scene, editable, &to).await;
     }
 
-    /// Makes the lookup that belongs to a reply, and shows what it found in the reply's place, or beside it where that
-    /// cannot be edited or has a wider audience.
-    async fn follow(
-        &self,
-        before: &Shown,
-        scene: &Scene,
-        editable: Editable<'_>,
-        to: &Reached<'_>,
-    ) {
-        let Some(lookup) = before.lookup.clone() else {
-            return;
-        };
-        let is_for_fewer =
-            lookup.audience() == Audience::Asker && before.audience == Audience::Everyone;
-        let after = self.core.bot.evidence(lookup).await;
-        let whole = render::message(&after, scene);
-        let edited = match (editable, &whole) {
-            (_, None) => return,
-            (Editable::No, _) => None,
-            _ if is_for_fewer => None,
-            (Editable::Message { channel, ts }, Some(message)) => {
-                let post = Post::Update {
-                    channel,
-                    ts: &ts,
-                    message,
-                };
-                Some(self.outbox.send(post).await)
-            }
-            (Editable::Response(url), Some(message)) => {
-                let how = Respond::Replacing(message);
-                Some(self.outbox.send(Post::Respond { url, how }).await)
-            }
-            (Editable::View(id), Some(message)) => {
-                let call = Post::Call {
-                    lane: to.user,
-                    method: "views.update",
-                    body: serde_json::json!({"view_id": id, "view": home::modal(message)}),
-                };
-                Some(self.outbox.send(call).await)
-            }
-        };
-        match edited {
-            Some(Ok(_) | Err(SendError::Call(CallError::TimedOut))) => {}
-            Some(Err(error)) => {
-                tracing::info!(%error, "a Slack answer could not be edited; its evidence comes beside it");
-                self.beside(before, &after, to).await;
-            }
-            None => self.beside(before, &after, to).await,
-        }
-    }
-
-    async fn beside(&self, before: &Shown, after: &Shown, to: &Reached<'_>) {
-        if let Some(message) = render::evidence(before, after) {
-            self.send_privately(to, &message).await;
-        }
-    }
-
-    async fn press(&self, press: &Press) {
-        let url = press.response_url.clone().map(ResponseUrl::new);
-        let to = Reached::of_press(press, url.as_ref());
-        let button = match Button::parse(&press.action_id, &press.value) {
-            Ok(button) => button,
-            Err(InvalidButton::UnknownAction) => {
-                tracing::warn!("an unknown Slack action was acknowledged and passed over");
-                return;
-            }
-            Err(InvalidButton::UnreadableValue) => {
-                self.send_privately(&to, &render::old_button()).await;
-                return;
-            }
-        };
-        match button {
-            Button::Link => {}
-            Button::Share(carried) => self.share(press, &to, carried).await,
-            Button::Other(carried) => self.other(press, &to, carried).await,
-            Button::Pick(carried) => self.pick(press, &to, carried).await,
-            Button::Vote(carried, vote) => {
-                let Some(entry) = carried.entry.clone() else {
-                    return;
-                };
-                let place = self.place_of(press, &carried);
-                let shown = self
-                    .ask(&press.user, place, Action::Vote { entry, vote })
-                    .await;
-                match shown.reply {
-                    Reply::Thanks => {
-                        let thanks = render::thanks(vote, &carried);
-                        self.send_privately(&to, &thanks).await;
-                    }
-                    _ => self.privately(&to, &shown, carried).await,
-                }
-            }
-            Button::Why(carried, why) => {
-                tracing::info!(
-                    entry = carried.entry.as_ref().map_or("", |entry| entry.as_str()),
-                    why = why.name(),
-                    "an answer did not help"
-                );
-                let thanks = render::notice("Thanks, that helps to mend it.");
-                self.replace(press, &to, &thanks).await;
-            }
-            Button::Mute(carried) => {
-                let place = self.place_of(press, &carried);
-                let shown = self.ask(&press.user, place, Action::Mute).await;
-                let scene = Scene::of(Surface::Public, Carried::default(), &shown);
-                if let (Some(message), Some(channel)) =
-                    (render::message(&shown, &scene), &press.channel)
-                {
-                    let thread = press.thread.as_deref().or(carried.thread.as_deref());
-                    self.publicly(channel, thread, &message, &press.user).await;
-                }
-            }
-            Button::Ask(question) | Button::Search(question) => {
-                self.asked(press, &to, question).await;
-            }
-        }
-    }
-
-    /// A question from a button or from the search box.
-    async fn asked(&self, press: &Press, to: &Reached<'_>, text: String) {
-        let carried = Carried::default();
-        let place = self.place_of(press, &carried);
-        let shown = self.ask(&press.user, place, Action::Command { text }).await;
-        self.in_place(press, to, &shown, carried).await;
-    }
-
-    async fn pick(&self, press: &Press, to: &Reached<'_>, carried: Carried) {
-        let Some(entry) = carried.entry.clone() else {
-            return;
-        };
-        let place = self.place_of(press, &carried);
-        let shown = self.ask(&press.user, place, Action::Pick { entry }).await;
-        self.in_place(press, to, &shown, carried).await;
-    }
-
-    async fn other(&self, press: &Press, to: &Reached<'_>, carried: Carried) {
-        let Some(shown) = carried.entry.clone() else {
-            return;
-        };
-        let others = carried.others.clone();
-        let place = self.place_of(press, &carried);
-        let shown = self
-            .ask(&press.user, place, Action::NotWhatIMeant { shown, others })
-            .await;
-        self.in_place(press, to, &shown, carried).await;
-    }
-
-    /// Puts an answer in front of everyone, once, and takes the private one away.
-    async fn share(&self, press: &Press, to: &Reached<'_>, carried: Carried) {
-        let (Some(entry), Some(channel)) = (carried.entry.clone(), &press.channel) else {
-            return;
-        };
-        let key = format!(
-            "{channel}/{}/{}/{entry}",
-            press.message.as_deref().unwrap_or_default(),
-            press.user
-        );
-        if !self.shared.insert(&key) {
-            return;
-        }
-        let mut place = self.place_of(press, &carried);
-        if carried.lookup.is_some()
-            && place.kind == PlaceKind::Channel
-            && self.lookup.is_shared(&self.api, channel).await
-        {
-            place.kind = PlaceKind::Shared;
-        }
-        let lookup = carried.lookup.as_ref().map(|target| ShareLookup {
-            namespace: target.namespace.clone(),
-            context: target.context.clone(),
-        });
-        let shown = self
-            .ask(&press.user, place, Action::Share { entry, lookup })
-            .await;
-        let is_answer = matches!(shown.reply, Reply::Answer(_));
-        if !is_answer || shown.audience == Audience::Asker {
-            self.shared.forget(&key);
-            self.privately(to, &shown, carried).await;
-            return;
-        }
-        let scene = Scene {
-            shared_by: Some(press.user.clone()),
-            ..Scene::of(Surface::Public, carried, &shown)
-        };
-        if !self.share_once(press, to, channel, &shown, &scene).await {
-            self.shared.forget(&key);
-            return;
-        }
-        if press.is_ephemeral
-            && let Some(url) = to.url
-        {
-            let how = Respond::Deleting;
-            if let Err(error) = self.outbox.send(Post::Respond { url, how }).await {
-                tracing::debug!(%error, "a shared private answer stays visible to its asker");
-            }
-        }
-    }
-
-    /// Posts a shared answer; tells whether it is there. What will be edited needs a message with a `ts`, which only a
-    /// channel that the bot is in gives; everywhere else the response URL does.
-    async fn share_once(
-        &self,
-        press: &Press,
-        to: &Reached<'_>,
-        channel: &str,
-        shown: &Shown,
-        scene: &Scene,
-    ) -> bool {
-        let thread = scene.carried.thread.as_deref();
-        let Some(message) = render::message(shown, scene) else {
-            return false;
-        };
-        let mut whole = None;
-        if let Some(lookup) = &shown.lookup {
-            let post = Post::Message {
-                channel,
-                thread,
-                message: &message,
-            };
-            match self.outbox.send(post).await {
-                Ok(Some(ts)) => {
-                    let editable = Editable::Message { channel, ts };
-                    self.follow(shown, scene, editable, to).await;
-                    return true;
-                }
-                Ok(None) | Err(SendError::Call(CallError::TimedOut)) => return true,
-                Err(_) => {
-                    let after = self.core.bot.evidence(lookup.clone()).await;
-                    whole = render::message(&after, scene);
-                }
-            }
-        }
-        let message = whole.unwrap_or(message);
-        if let Some(url) = to.url {
-            let how = Respond::Publicly {
-                message: &message,
-                thread,
-            };
-            match self.outbox.send(Post::Respond { url, how }).await {
-                // A time-out may have been a success: a second post would show it twice.
-                Ok(_) | Err(SendError::Call(CallError::TimedOut)) => return true,
-                Err(error) => {
-                    tracing::info!(%error, "an answer could not be shared through its response url");
-                }
-            }
-        }
-        self.publicly(channel, thread, &message, &press.user).await
-    }
-
     async fn home_opened(&self, user: &str, channel: &str, tab: Tab) {
         if channel.starts_with('D') {
             self.own_directs.insert(channel);
@@ -624,249 +376,7 @@ impl Conversations {
         }
     }
 
-    /// Shows a reply in the place of the message that a button stands in.
-    async fn in_place(&self, press: &Press, to: &Reached<'_>, shown: &Shown, carried: Carried) {
-        if let Some(view) = &press.view {
-            let scene = Scene::of(Surface::Modal, carried, shown);
-            if let Some(message) = render::message(shown, &scene)
-                && let Some(id) = self.in_view(press, view, to, &message).await
-            {
-                self.follow(shown, &scene, Editable::View(id), to).await;
-            }
-            return;
-        }
-        let is_askers = carried.asker.as_ref() == Some(&press.user);
-        if !press.is_ephemeral && !is_askers {
-            // Somebody else's answer stays as it is for its asker.
-            self.privately(to, shown, carried).await;
-            return;
-        }
-        let is_public = !press.is_ephemeral && self.kind_of(press) != PlaceKind::Direct;
-        let carried = Carried {
-            asker: carried.asker.filter(|_| !press.is_ephemeral),
-            ..carried
-        };
-        let surface = if is_public {
-            Surface::Public
-        } else {
-            Surface::Private
-        };
-        let scene = Scene::of(surface, carried, shown);
-        // A choice is the chooser's: what is looked up for it is not put before everyone.
-        let visible = if is_public {
-            without_evidence(shown)
-        } else {
-            shown.clone()
-        };
-        if let Some(message) = render::message(&visible, &scene) {
-            let editable = self.replace(press, to, &message).await;
-            let editable = if is_public { Editable::No } else { editable };
-            self.follow(shown, &scene, editable, to).await;
-        }
-    }
-
-    /// Shows a message in the modal that a button stands in, or opens one from the home; gives its id.
-    async fn in_view(
-        &self,
-        press: &Press,
-        view: &View,
-        to: &Reached<'_>,
-        message: &Message,
-    ) -> Option<String> {
-        let modal = home::modal(message);
-        let (method, body) = match (view.is_modal, &press.trigger_id) {
-            (true, _) => (
-                "views.update",
-                serde_json::json!({"view_id": view.id, "view": modal}),
-            ),
-            (false, Some(trigger)) => (
-                "views.open",
-                serde_json::json!({"trigger_id": trigger, "view": modal}),
-            ),
-            (false, None) => return None,
-        };
-        let call = Post::Call {
-            lane: &press.user,
-            method,
-            body,
-        };
-        match self.outbox.send(call).await {
-            Ok(id) => id,
-            Err(error) => {
-                tracing::warn!(%error, "a Slack view was not shown");
-                self.send_privately(to, &render::expired()).await;
-                None
-            }
-        }
-    }
-
-    /// Puts another content into the message that a button stands in; tells how that can be edited again.
-    async fn replace<'a>(
-        &self,
-        press: &'a Press,
-        to: &Reached<'a>,
-        message: &Message,
-    ) -> Editable<'a> {
-        let (replaced, editable) =
-            match (press.is_ephemeral, &press.channel, &press.message, to.url) {
-                (false, Some(channel), Some(ts), _) => {
-                    let post = Post::Update {
-                        channel,
-                        ts,
-                        message,
-                    };
-                    let editable = Editable::Message {
-                        channel,
-                        ts: ts.clone(),
-                    };
-                    (self.outbox.send(post).await, editable)
-                }
-                (_, _, _, Some(url)) => {
-                    let how = Respond::Replacing(message);
-                    let sent = self.outbox.send(Post::Respond { url, how }).await;
-                    (sent, Editable::Response(url))
-                }
-                _ => (Err(SendError::Expired), Editable::No),
-            };
-        match replaced {
-            // What was sent in time may have been done.
-            Ok(_) | Err(SendError::Call(CallError::TimedOut)) => editable,
-            Err(error) => {
-                tracing::info!(%error, "a Slack message could not be replaced; the answer comes as a new one");
-                let to = Reached { url: None, ..*to };
-                self.send_privately(&to, message).await;
-                Editable::No
-            }
-        }
-    }
-
-    /// Shows a reply to one person, as a new message, which Slack cannot edit.
-    async fn privately(&self, to: &Reached<'_>, shown: &Shown, carried: Carried) {
-        let carried = Carried {
-            asker: None,
-            ..carried
-        };
-        let scene = Scene {
-            evidence_follows: true,
-            ..Scene::of(Surface::Private, carried, shown)
-        };
-        if let Some(message) = render::message(shown, &scene) {
-            self.send_privately(to, &message).await;
-            self.follow(shown, &scene, Editable::No, to).await;
-        }
-    }
-
-    /// Sends to one person: through the response URL, else as an ephemeral message, else as a direct one.
-    async fn send_privately(&self, to: &Reached<'_>, message: &Message) {
-        let mut is_expired = false;
-        if let Some(url) = to.url {
-            let how = Respond::Privately {
-                message,
-                thread: to.thread,
-            };
-            match self.outbox.send(Post::Respond { url, how }).await {
-                Ok(_) | Err(SendError::Call(CallError::TimedOut) | SendError::Full) => return,
-                Err(SendError::Expired) => is_expired = true,
-                Err(SendError::Call(error)) => {
-                    tracing::warn!(%error, "Slack did not take an answer to a response url");
-                }
-            }
-        }
-        if let Some(channel) = to.channel {
-            let post = Post::Ephemeral {
-                channel,
-                user: to.user,
-                thread: to.thread,
-                message,
-            };
-            match self.outbox.send(post).await {
-                Ok(_) | Err(SendError::Call(CallError::TimedOut) | SendError::Full) => return,
-                Err(error) => {
-                    tracing::info!(%error, "Slack did not take an ephemeral message");
-                }
-            }
-        }
-        let expired = render::expired();
-        let message = if is_expired { &expired } else { message };
-        let post = Post::Message {
-            channel: to.user,
-            thread: None,
-            message,
-        };
-        if let Err(error) = self.outbox.send(post).await {
-            tracing::warn!(%error, "a person in Slack could not be answered");
-        }
-    }
-
-    /// Answers in a message's thread. Where the channel does not let the bot, the person is told privately.
-    async fn in_thread(&self, said: &Said, message: &Message) -> Option<String> {
-        let thread = said.thread.as_ref().unwrap_or(&said.ts);
-        let post = Post::Message {
-            channel: &said.channel,
-            thread: Some(thread),
-            message,
-        };
-        let error = match self.outbox.send(post).await {
-            Ok(ts) => return ts,
-            Err(error) => error,
-        };
-        if let Author::Person(user) = &said.author {
-            self.could_not_write(&error, &said.channel, user).await;
-        }
-        None
-    }
-
-    /// Posts for all in a channel; tells whether it is there.
-    async fn publicly(
-        &self,
-        channel: &str,
-        thread: Option<&str>,
-        message: &Message,
-        user: &str,
-    ) -> bool {
-        let post = Post::Message {
-            channel,
-            thread,
-            message,
-        };
-        match self.outbox.send(post).await {
-            Ok(_) => true,
-            Err(error) => {
-                self.could_not_write(&error, channel, user).await;
-                false
-            }
-        }
-    }
-
-    /// Tells a person why nothing came, where that helps; a log line does where it does not.
-    async fn could_not_write(&self, error: &SendError, channel: &str, user: &str) {
-        let code = match error {
-            SendError::Call(call) => call.code(),
-            SendError::Full | SendError::Expired => None,
-        };
-        match code {
-            Some("not_in_channel" | "channel_not_found" | "restricted_action") => {
-                tracing::info!(%error, "the bot may not write in a Slack channel; the asker is told");
-                let post = Post::Message {
-                    channel: user,
-                    thread: None,
-                    message: &render::cannot_write(channel),
-                };
-                if let Err(error) = self.outbox.send(post).await {
-                    tracing::info!(%error, "the asker could not be told either");
-                }
-            }
-            Some("is_archived" | "user_not_in_channel") => {
-                tracing::debug!(%error, "nobody is there to read an answer in Slack");
-            }
-            Some("missing_scope") => {
-                tracing::error!(%error, "the Slack app lacks a scope: compare it with `k8sfaq manifest slack`");
-            }
-            _ => tracing::warn!(%error, "a Slack message was not sent"),
-        }
-    }
-
-    async fn ask(&self, user: &str, place: Place, action: Action) -> Shown {
+    pub(super) async fn ask(&self, user: &str, place: Place, action: Action) -> Shown {
         let wanted = match self.core.bot.rules(&place).scope {
             Some(scope) => scope.usergroups,
             None => Vec::new(),
@@ -884,13 +394,13 @@ impl Conversations {
         (self.core.handle)(request).await
     }
 
-    fn place_of(&self, press: &Press, carried: &Carried) -> Place {
+    pub(super) fn place_of(&self, press: &Press, carried: &Carried) -> Place {
         let thread = carried.thread.as_ref().or(press.thread.as_ref());
         let channel = press.channel.as_deref().unwrap_or(&press.user);
         place(press.team.as_ref(), channel, thread, self.kind_of(press))
     }
 
-    fn kind_of(&self, press: &Press) -> PlaceKind {
+    pub(super) fn kind_of(&self, press: &Press) -> PlaceKind {
         match &press.channel {
             // A message of the bot's own in a direct message: it is in there.
             Some(channel) if channel.starts_with('D') && !press.is_ephemeral => PlaceKind::Direct,
@@ -913,55 +423,9 @@ impl Conversations {
     }
 }
 
-/// How a person is reached.
-#[derive(Clone, Copy)]
-struct Reached<'a> {
-    user: &'a str,
-    channel: Option<&'a str>,
-    thread: Option<&'a str>,
-    url: Option<&'a ResponseUrl>,
-}
-
-impl<'a> Reached<'a> {
-    fn of_command(command: &'a Command, url: &'a ResponseUrl) -> Self {
-        Reached {
-            user: &command.user,
-            channel: Some(&command.channel),
-            thread: None,
-            url: Some(url),
-        }
-    }
-
-    fn of_shortcut(shortcut: &'a Shortcut, url: &'a ResponseUrl) -> Self {
-        Reached {
-            user: &shortcut.user,
-            channel: Some(&shortcut.channel),
-            thread: None,
-            url: Some(url),
-        }
-    }
-
-    fn of_press(press: &'a Press, url: Option<&'a ResponseUrl>) -> Self {
-        Reached {
-            user: &press.user,
-            channel: press.channel.as_deref(),
-            thread: press.thread.as_deref(),
-            url,
-        }
-    }
-}
-
-/// How a message of ours can be edited.
-enum Editable<'a> {
-    Message { channel: &'a str, ts: String },
-    Response(&'a ResponseUrl),
-    View(String),
-    No,
-}
-
 impl Scene {
     /// The scene of a reply; its buttons know what was looked up for it.
-    fn of(surface: Surface, carried: Carried, shown: &Shown) -> Self {
+    pub(super) fn of(surface: Surface, carried: Carried, shown: &Shown) -> Self {
         Scene {
             surface,
             carried: Carried {
@@ -971,14 +435,6 @@ impl Scene {
             ..Scene::default()
         }
     }
-}
-
-fn without_evidence(shown: &Shown) -> Shown {
-    let mut shown = shown.clone();
-    if let Reply::Answer(answer) = &mut shown.reply {
-        answer.evidence = Evidence::NotLookedUp;
-    }
-    shown
 }
 
 impl Said {

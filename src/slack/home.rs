@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::button::{Button, SEARCH};
-use super::render::{Message, actions, button};
+use super::parts::{actions, button};
+use super::render::Message;
 use super::rich;
 use crate::bot::EXAMPLES;
 use crate::bot::reply::{Reply, Shown};

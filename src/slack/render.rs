@@ -1,18 +1,15 @@
 //! What the bot says, as a Slack message: blocks, and a text that answers by itself.
 
-use std::fmt::Write;
-
 use serde_json::{Value, json};
 
-use super::button::{Button, Carried, MAX_OTHERS, Why};
+use super::button::{Button, Carried};
+use super::fit::{fallback, first_steps, push_fitting, push_sentence, size, spoken};
+use super::menus;
+use super::parts::{MAX_HEADER, actions, button, feedback, header, label, one_line, plain_context};
 use super::rich;
-use super::text::{cut, escape, visible};
-use crate::bot::reply::{
-    Answered, Choices, EntryRef, Evidence, Help, HowSure, Length, NoMatch, Refusal, Reply, Shown,
-};
-use crate::bot::request::Vote;
+use super::text::cut;
+use crate::bot::reply::{Answered, Evidence, HowSure, Length, Refusal, Reply, Shown};
 use crate::faq::entry::Source;
-use crate::faq::id::EntryId;
 use crate::faq::markdown::{self, Block};
 
 /// A message: the fields of a payload that are ours to fill.
@@ -59,18 +56,6 @@ pub const MAX_BLOCKS: usize = 12_000;
 /// Most characters of a message's text: Slack advises 4,000.
 pub const MAX_TEXT: usize = 4_000;
 
-/// Longest fallback text of an answer, in characters: what a notification and a screen reader can take.
-const MAX_SPOKEN: usize = 600;
-
-/// Longest label of a button, in characters.
-const MAX_LABEL: usize = 75;
-
-/// Longest title in a header block, in characters.
-const MAX_HEADER: usize = 150;
-
-/// Most characters of steps in a terse answer: what a phone shows without scrolling.
-const MAX_TERSE: usize = 500;
-
 /// Longest lead that is drawn with its marks, in characters: the content's own rule is 350.
 const MAX_LEAD: usize = 700;
 
@@ -78,25 +63,22 @@ const MAX_LEAD: usize = 700;
 const MAX_SOURCES: usize = 5;
 const MAX_URL: usize = 500;
 
-/// Longest line of context, in characters.
-const MAX_CONTEXT: usize = 300;
-
 /// Draws a reply; nothing is drawn for [`Reply::Silence`].
 #[must_use]
 pub fn message(shown: &Shown, scene: &Scene) -> Option<Message> {
     let message = match &shown.reply {
         Reply::Answer(answered) => answer(answered, shown, scene),
-        Reply::Choices(choices) => self::choices(choices, scene),
-        Reply::NoMatch(no_match) => self::no_match(no_match, scene),
-        Reply::Help(help) => self::help(help, scene),
-        Reply::Topics(topics) => self::topics(topics),
-        Reply::Topic { topic, entries } => self::topic(topic, entries, scene),
+        Reply::Choices(choices) => menus::choices(choices, scene),
+        Reply::NoMatch(no_match) => menus::no_match(no_match, scene),
+        Reply::Help(help) => menus::help(help, scene),
+        Reply::Topics(topics) => menus::topics(topics),
+        Reply::Topic { topic, entries } => menus::topic(topic, entries, scene),
         Reply::Status(blocks) => status(blocks),
-        Reply::Thanks => notice("Thanks, noted."),
+        Reply::Thanks(thanks) => menus::thanks(thanks, scene),
         Reply::Muted => {
             notice("No more offers from me in this thread. A mention still reaches me.")
         }
-        Reply::Refused(refusal) => notice(&refused(refusal)),
+        Reply::Refused(refusal) => notice(&refusal.to_string()),
         Reply::Silence => return None,
     };
     Some(message)
@@ -165,31 +147,6 @@ pub fn notice(sentence: &str) -> Message {
     }
 }
 
-/// The thanks for a vote. Who was not helped may say why, with one more press.
-#[must_use]
-pub fn thanks(vote: Vote, carried: &Carried) -> Message {
-    let sentence = match vote {
-        Vote::Up => return notice("Thanks, noted."),
-        Vote::Down => "Thanks, noted. What was wrong with it? (You need not say.)",
-    };
-    let mut message = notice(sentence);
-    let buttons = Why::ALL
-        .into_iter()
-        .enumerate()
-        .map(|(number, why)| {
-            let label = match why {
-                Why::WrongTopic => "Not my problem",
-                Why::OutOfDate => "Out of date",
-                Why::MissingStep => "A step is missing",
-                Why::HardToRead => "Hard to follow",
-            };
-            button(label, &Button::Why(carried.clone(), why), number)
-        })
-        .collect();
-    message.blocks.push(actions(buttons));
-    message
-}
-
 /// A button of an older version, or one that was tampered with.
 #[must_use]
 pub fn old_button() -> Message {
@@ -205,7 +162,7 @@ pub fn expired() -> Message {
 /// Something of ours broke.
 #[must_use]
 pub fn apology() -> Message {
-    notice(&refused(&Refusal::Broken))
+    notice(&Refusal::Broken.to_string())
 }
 
 /// A channel that the bot cannot write to.
@@ -222,39 +179,6 @@ pub fn cannot_write(channel: &str) -> Message {
     message.text =
         format!("I may not write in <#{id}>. Invite me there with /invite, or ask me here.");
     message
-}
-
-fn refused(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::TooMany { seconds } => {
-            format!("That is a lot of questions at once. Please ask again in {seconds} s.")
-        }
-        Refusal::Busy => {
-            "I am answering many questions right now. Please ask again in a moment.".to_owned()
-        }
-        Refusal::MutedHere => {
-            "I am muted in this channel. Ask me in a direct message, or in another channel."
-                .to_owned()
-        }
-        Refusal::PrivateHere => {
-            "In this channel I answer privately only, so this stays between us.".to_owned()
-        }
-        Refusal::JustAnswered { seconds } => {
-            format!("I have shown that answer here just now. In {seconds} s I can show it again.")
-        }
-        Refusal::NoScope => {
-            "I may look at no cluster from here. Whoever runs me can give this channel a scope."
-                .to_owned()
-        }
-        Refusal::OutOfScope => "That may not be looked at from here.".to_owned(),
-        Refusal::NoSuchEntry => {
-            "The FAQ no longer has that entry. Ask again in your own words.".to_owned()
-        }
-        Refusal::Broken => {
-            "Sorry, something of mine broke while answering. It is in my log; please ask again."
-                .to_owned()
-        }
-    }
 }
 
 fn answer(answered: &Answered, shown: &Shown, scene: &Scene) -> Message {
@@ -296,7 +220,7 @@ fn answer(answered: &Answered, shown: &Shown, scene: &Scene) -> Message {
         )],
         Evidence::Pending => vec![plain_context("Looking at the cluster…")],
         Evidence::OutOfScope => vec![plain_context(
-            "What you named may not be looked at from here, so this is the answer alone.",
+            "What you named is outside what I may look at from here, so this is the answer alone.",
         )],
         Evidence::Shown(found) => {
             let mut drawn = vec![rich::rich_text(vec![rich::section(vec![rich::bold(
@@ -334,15 +258,13 @@ fn answer(answered: &Answered, shown: &Shown, scene: &Scene) -> Message {
         plain.push_str(&source.url);
         plain.push('\n');
     }
-    let said = match &answered.evidence {
-        Evidence::Shown(found) => match first_line(found) {
-            Some(line) => format!("{}: {lead} — {line}", answered.title),
-            None => format!("{}: {lead}", answered.title),
-        },
-        Evidence::NotLookedUp | Evidence::Pending | Evidence::OutOfScope => {
-            format!("{}: {lead}", answered.title)
-        }
-    };
+    let mut said = answered.title.clone();
+    push_sentence(&mut said, &lead);
+    if let Evidence::Shown(found) = &answered.evidence
+        && let Some(line) = worst(found)
+    {
+        push_sentence(&mut said, &line);
+    }
     Message {
         text: spoken(&said),
         blocks,
@@ -374,7 +296,7 @@ fn tail(answered: &Answered, carried: &Carried, can_share: bool, scene: &Scene) 
         None => String::new(),
     };
     blocks.push(plain_context(&format!(
-        "{} · {}{origin}",
+        "{}{}{origin}",
         answered.id,
         how_sure(&answered.how_sure)
     )));
@@ -420,245 +342,13 @@ fn how_sure(how_sure: &HowSure) -> String {
     match how_sure {
         HowSure::Signature(fragment) => {
             format!(
-                "sure: it explains the line “{}”",
+                " · sure: it explains the line “{}”",
                 cut(&one_line(fragment), 80)
             )
         }
-        HowSure::Words(score) => format!("{:.0} % sure", score.clamp(0.0, 0.99) * 100.0),
-        HowSure::Chosen => "chosen".to_owned(),
+        HowSure::Words(score) => format!(" · {:.0} % sure", score.clamp(0.0, 0.99) * 100.0),
+        HowSure::Chosen => String::new(),
     }
-}
-
-fn choices(choices: &Choices, scene: &Scene) -> Message {
-    let (intro, candidates) = if choices.candidates.is_empty() {
-        (
-            "I have no other answer near that question. Asking with the exact error line or status word helps.",
-            &[][..],
-        )
-    } else {
-        (
-            "Which of these do you mean?",
-            &choices.candidates[..choices.candidates.len().min(MAX_OTHERS)],
-        )
-    };
-    let mut text = intro.to_owned();
-    let mut blocks = vec![rich::rich_text(vec![rich::section(vec![rich::plain(
-        intro,
-    )])])];
-    push_candidates(candidates, scene, &mut text, &mut blocks);
-    push_human(choices.ask_a_human.as_deref(), &mut text, &mut blocks);
-    Message {
-        text: spoken(&text),
-        blocks,
-        plain: fallback(&text),
-    }
-}
-
-fn no_match(no_match: &NoMatch, scene: &Scene) -> Message {
-    let intro = "I have no answer to that in my FAQ.";
-    let how = "The exact error line, or the word in the STATUS column, finds most. `topics` lists what there is.";
-    let mut text = intro.to_owned();
-    let mut blocks = vec![rich::rich_text(vec![rich::section(vec![rich::bold(
-        intro,
-    )])])];
-    if !no_match.nearest.is_empty() {
-        text.push_str(" The nearest that I have:");
-        blocks.push(plain_context("The nearest that I have:"));
-    }
-    push_candidates(&no_match.nearest, scene, &mut text, &mut blocks);
-    blocks.push(plain_context(&how.replace('`', "")));
-    text.push_str(". ");
-    text.push_str(&how.replace('`', ""));
-    push_human(no_match.ask_a_human.as_deref(), &mut text, &mut blocks);
-    Message {
-        text: spoken(&text),
-        blocks,
-        plain: fallback(&text),
-    }
-}
-
-/// A button a line for each candidate: side by side they wrap unevenly on a phone.
-fn push_candidates(
-    candidates: &[EntryRef],
-    scene: &Scene,
-    text: &mut String,
-    blocks: &mut Vec<Value>,
-) {
-    let mut labels: Vec<String> = Vec::new();
-    for (number, candidate) in candidates.iter().enumerate() {
-        let _ = write!(text, " {}) {}", number + 1, candidate.title);
-        let mut others: Vec<EntryId> = scene.carried.entry.iter().cloned().collect();
-        others.extend(candidates.iter().map(|other| other.id.clone()));
-        let carried = Carried {
-            entry: None,
-            others,
-            ..scene.carried.clone()
-        }
-        .about(&candidate.id);
-        let mut name = label(&candidate.title);
-        if labels.contains(&name) || !name.chars().any(char::is_alphanumeric) {
-            // Two titles that begin alike are told apart by the id, and one without a word is read out by it.
-            name = label(&format!("{}: {}", candidate.id, candidate.title));
-        }
-        labels.push(name.clone());
-        blocks.push(actions(vec![button(&name, &Button::Pick(carried), number)]));
-    }
-}
-
-/// Whom to ask instead, in the channel's own words.
-fn push_human(ask: Option<&str>, text: &mut String, blocks: &mut Vec<Value>) {
-    if let Some(ask) = ask.filter(|ask| !ask.trim().is_empty()) {
-        text.push_str(". ");
-        text.push_str(ask);
-        blocks.push(rich::rich_text(vec![rich::section(vec![rich::plain(
-            &cut(ask, MAX_CONTEXT),
-        )])]));
-    }
-}
-
-fn help(help: &Help, scene: &Scene) -> Message {
-    let intro = format!(
-        "I answer Kubernetes questions out of {} entries that people wrote and checked. Ask in your own words, or paste the error line.",
-        help.entries
-    );
-    let mut text = format!("{intro} For example:");
-    let mut blocks = vec![rich::rich_text(vec![rich::section(vec![rich::plain(
-        &intro,
-    )])])];
-    let mut buttons = Vec::new();
-    for (number, example) in help.examples.iter().enumerate() {
-        let _ = write!(text, " /k8sfaq {example};");
-        buttons.push(button(example, &Button::Ask((*example).to_owned()), number));
-    }
-    let examples = help
-        .examples
-        .iter()
-        .map(|example| rich::section(vec![rich::code(&format!("/k8sfaq {example}"))]))
-        .collect::<Vec<_>>();
-    if scene.surface == Surface::Public {
-        // In a channel a prompt is enough: whoever mentions the bot knows it is there.
-        blocks.push(actions(buttons));
-        return Message {
-            text: spoken(text.trim_end_matches(';')),
-            blocks,
-            plain: fallback(&text),
-        };
-    }
-    blocks.push(list("Try one of these:", examples));
-    blocks.push(actions(buttons));
-    let forms = crate::bot::command::Command::FORMS
-        .iter()
-        .map(|(form, what)| {
-            rich::section(vec![
-                rich::code(&format!("/k8sfaq {form}")),
-                rich::plain(&format!("  {what}")),
-            ])
-        })
-        .collect::<Vec<_>>();
-    blocks.push(list("Commands:", forms));
-    blocks.push(rich::rich_text(vec![rich::section(vec![rich::plain(
-        "Slash commands do not work inside threads: mention me there, send me a direct message, or use “Find answer” in a message's menu.",
-    )])]));
-    Message {
-        text: spoken(text.trim_end_matches(';')),
-        blocks,
-        plain: fallback(&text),
-    }
-}
-
-fn topics(topics: &[(String, usize)]) -> Message {
-    let mut text = "Topics:".to_owned();
-    let rows = topics
-        .iter()
-        .map(|(topic, entries)| {
-            let _ = write!(text, " {topic} ({entries}),");
-            rich::section(vec![
-                rich::code(&format!("topics {}", cut(topic, MAX_LABEL))),
-                rich::plain(&format!("  {entries} entries")),
-            ])
-        })
-        .collect::<Vec<_>>();
-    let text = text.trim_end_matches(',').to_owned();
-    Message {
-        text: spoken(&text),
-        blocks: vec![list("Topics, and how to list their entries:", rows)],
-        plain: fallback(&text),
-    }
-}
-
-/// Most entries of a topic that are listed: what the size of a message takes.
-const MAX_LISTED: usize = 40;
-
-fn topic(topic: &str, entries: &[EntryRef], scene: &Scene) -> Message {
-    let mut listed = entries.len().min(MAX_LISTED);
-    let mut blocks = topic_blocks(topic, entries, listed, scene);
-    while size(&blocks) > MAX_BLOCKS && listed > 1 {
-        listed -= 1;
-        blocks = topic_blocks(topic, entries, listed, scene);
-    }
-    let titles: Vec<&str> = entries.iter().map(|entry| entry.title.as_str()).collect();
-    let text = format!("{topic}: {}", titles.join("; "));
-    Message {
-        text: spoken(&text),
-        blocks,
-        plain: fallback(&text),
-    }
-}
-
-fn topic_blocks(topic: &str, entries: &[EntryRef], listed: usize, scene: &Scene) -> Vec<Value> {
-    let shown = &entries[..listed];
-    let rows = shown
-        .iter()
-        .map(|entry| {
-            rich::section(vec![
-                rich::plain(&format!("{}  ", cut(&entry.title, MAX_HEADER))),
-                rich::code(entry.id.as_str()),
-            ])
-        })
-        .collect::<Vec<_>>();
-    let mut blocks = vec![list(
-        &format!("Entries on {}:", cut(topic, MAX_LABEL)),
-        rows,
-    )];
-    if entries.len() > listed {
-        blocks.push(plain_context(&format!(
-            "and {} more",
-            entries.len() - listed
-        )));
-    }
-    // One menu instead of many buttons; its options take 100.
-    let options: Vec<Value> = shown
-        .iter()
-        .map(|entry| {
-            let carried = Carried {
-                entry: Some(entry.id.clone()),
-                ..scene.carried.clone()
-            };
-            json!({
-                "text": {"type": "plain_text", "text": label(&entry.title), "emoji": false},
-                "value": option_value(&carried),
-            })
-        })
-        .collect();
-    if !options.is_empty() {
-        blocks.push(actions(vec![json!({
-            "type": "static_select",
-            "action_id": "pick.0",
-            "placeholder": {"type": "plain_text", "text": "Show an entry", "emoji": false},
-            "options": options,
-        })]));
-    }
-    blocks
-}
-
-/// A menu's value holds 150 characters only: the entry, and the thread.
-fn option_value(carried: &Carried) -> String {
-    Button::Pick(Carried {
-        entry: carried.entry.clone(),
-        thread: carried.thread.clone(),
-        ..Carried::default()
-    })
-    .value()
 }
 
 fn status(found: &[Block]) -> Message {
@@ -681,184 +371,16 @@ fn status(found: &[Block]) -> Message {
     }
 }
 
-/// The first steps, as far as a phone shows them: blocks up to the budget, and never less than the first command.
-fn first_steps(steps: &[Block]) -> &[Block] {
-    let mut size = 0;
-    for (number, block) in steps.iter().enumerate() {
-        let is_next_section = number > 0 && matches!(block, Block::Heading { level: 2, .. });
-        size += markdown::plain_blocks(std::slice::from_ref(block))
-            .chars()
-            .count();
-        if is_next_section || (number > 1 && size > MAX_TERSE) {
-            return &steps[..number];
+/// What was found, in a line: the first finding, or what stands in its place. Above it is only where was looked.
+fn worst(found: &[Block]) -> Option<String> {
+    let block = found.get(1).or(found.first())?;
+    let said = match block {
+        Block::List { items, .. } => items.first()?.as_slice(),
+        Block::Paragraph(_) | Block::Heading { .. } | Block::Code { .. } => {
+            std::slice::from_ref(block)
         }
-    }
-    steps
-}
-
-/// Adds as many of the blocks as fit beside `reserved` characters; tells whether all did.
-fn push_fitting(steps: &[Block], reserved: usize, out: &mut Vec<Value>) -> bool {
-    /// Room for the line that says what was left out, in characters.
-    const MARGIN: usize = 400;
-    /// Most blocks of a message, less those that come behind.
-    const MAX_COUNT: usize = 40;
-    let room = MAX_BLOCKS.saturating_sub(reserved + size(out) + MARGIN);
-    let whole = rich::blocks(steps);
-    if size(&whole) <= room && out.len() + whole.len() <= MAX_COUNT {
-        out.extend(whole);
-        return true;
-    }
-    let mut kept = steps.to_vec();
-    while !kept.is_empty() {
-        shorten(&mut kept);
-        let drawn = rich::blocks(&kept);
-        if size(&drawn) <= room && out.len() + drawn.len() <= MAX_COUNT {
-            out.extend(drawn);
-            break;
-        }
-    }
-    false
-}
-
-/// Takes one piece off the end: the last item of a list, the last half of a fence or a paragraph, else the block.
-fn shorten(blocks: &mut Vec<Block>) {
-    /// Below so many characters a text is dropped rather than halved.
-    const WORTH_KEEPING: usize = 400;
-    match blocks.last_mut() {
-        Some(Block::List { items, .. }) if items.len() > 1 => {
-            items.pop();
-        }
-        Some(Block::Code { text, .. }) if text.chars().count() > WORTH_KEEPING => {
-            *text = cut(text, text.chars().count() / 2);
-        }
-        Some(Block::Paragraph(inlines)) if inlines.len() > 1 => {
-            inlines.truncate(inlines.len() / 2);
-        }
-        Some(Block::Paragraph(inlines)) => {
-            let text = markdown::plain(inlines);
-            let size = text.chars().count();
-            if size > WORTH_KEEPING {
-                *inlines = vec![markdown::Inline::Text(cut(&text, size / 2))];
-            } else {
-                blocks.pop();
-            }
-        }
-        _ => {
-            blocks.pop();
-            // A heading with nothing below it promises what is not there.
-            while matches!(blocks.last(), Some(Block::Heading { .. })) {
-                blocks.pop();
-            }
-        }
-    }
-}
-
-fn size(blocks: &[Value]) -> usize {
-    blocks
-        .iter()
-        .map(|block| block.to_string().chars().count() + 1)
-        .sum()
-}
-
-fn header(title: &str) -> Value {
-    json!({
-        "type": "header",
-        "text": {"type": "plain_text", "text": cut(&filled(title), MAX_HEADER), "emoji": false},
-    })
-}
-
-fn plain_context(line: &str) -> Value {
-    json!({
-        "type": "context",
-        "elements": [{"type": "plain_text", "text": cut(&filled(line), MAX_CONTEXT), "emoji": false}],
-    })
-}
-
-fn list(title: &str, rows: Vec<Value>) -> Value {
-    let mut elements = vec![rich::section(vec![rich::bold(title)])];
-    if !rows.is_empty() {
-        elements.push(
-            json!({"type": "rich_text_list", "style": "bullet", "elements": Value::Array(rows)}),
-        );
-    }
-    rich::rich_text(elements)
-}
-
-pub(super) fn actions(elements: Vec<Value>) -> Value {
-    json!({"type": "actions", "elements": Value::Array(elements)})
-}
-
-pub(super) fn button(name: &str, button: &Button, number: usize) -> Value {
-    json!({
-        "type": "button",
-        "text": {"type": "plain_text", "text": label(name), "emoji": false},
-        "action_id": button.action_id(number),
-        "value": button.value(),
-    })
-}
-
-fn feedback(carried: &Carried) -> Value {
-    let choice = |name: &str, spoken: &str, vote: Vote| {
-        json!({
-            "text": {"type": "plain_text", "text": name},
-            "accessibility_label": spoken,
-            "value": Button::Vote(carried.clone(), vote).value(),
-        })
     };
-    json!({
-        "type": "context_actions",
-        "elements": [{
-            "type": "feedback_buttons",
-            "action_id": Button::Vote(carried.clone(), Vote::Up).action_id(0),
-            "positive_button": choice("Helpful", "This answer helped", Vote::Up),
-            "negative_button": choice("Not helpful", "This answer did not help", Vote::Down),
-        }],
-    })
-}
-
-fn label(text: &str) -> String {
-    cut(&filled(&one_line(text)), MAX_LABEL)
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Slack turns down empty texts.
-fn filled(text: &str) -> String {
-    let text = visible(text);
-    if text.trim().is_empty() {
-        "–".to_owned()
-    } else {
-        text
-    }
-}
-
-fn first_line(blocks: &[Block]) -> Option<String> {
-    markdown::plain_blocks(blocks)
-        .lines()
-        .find(|line| !line.trim().is_empty())
-        .map(str::to_owned)
-}
-
-/// The fallback text of a message: one line, within what is read out, with Slack's markup undone.
-fn spoken(text: &str) -> String {
-    escaped_within(&filled(&one_line(text)), MAX_SPOKEN)
-}
-
-fn fallback(text: &str) -> String {
-    escaped_within(&filled(text.trim()), MAX_TEXT)
-}
-
-/// The text, escaped, of which at most `max` characters are left: cut before it is escaped, so never inside an entity.
-fn escaped_within(text: &str, max: usize) -> String {
-    let mut kept = max;
-    loop {
-        let escaped = escape(&cut(text, kept));
-        let size = escaped.chars().count();
-        if size <= max {
-            return escaped;
-        }
-        kept = kept.saturating_sub((size - max).max(8));
-    }
+    let is_words = |block: &&Block| matches!(block, Block::Paragraph(_) | Block::Heading { .. });
+    let words: Vec<Block> = said.iter().filter(is_words).cloned().collect();
+    Some(one_line(&markdown::plain_blocks(&words))).filter(|line| !line.is_empty())
 }

@@ -9,6 +9,7 @@
 mod binary;
 mod bytes;
 mod check;
+mod contract;
 mod deploy;
 mod discord;
 mod layering;
@@ -17,3 +18,4 @@ mod search;
 mod serve;
 mod slack;
 mod terminal;
+mod tls;

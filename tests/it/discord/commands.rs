@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use k8sfaq::bot::policy::{self, Policy};
-use k8sfaq::bot::reply::{Choices, EntryRef, Refusal, Reply, Shown};
+use k8sfaq::bot::reply::{Choices, EntryRef, Refusal, Reply, Shown, Thanks};
 use k8sfaq::bot::request::{Action, PlaceKind};
 use k8sfaq::discord::{self, Answers};
 use serde_json::{Value, json};
@@ -370,7 +370,7 @@ async fn an_alert_of_a_webhook_is_read_with_its_embeds() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_bot_is_told_where_it_is_asked() {
-    let (answers, asked) = saying(|| Shown::private(Reply::Thanks));
+    let (answers, asked) = saying(|| Shown::private(Reply::Thanks(Thanks::Noted)));
     let bot = Running::start_with(answers).await;
     let question = || options("crashloop", &[]);
     let thread = json!({"channel_id": THREAD.to_string(),
@@ -426,7 +426,7 @@ async fn an_entry_shown_a_moment_ago_is_not_shown_again_in_its_channel() {
     assert!(second.is_private);
     let text = seen(second.message.as_ref().expect("a message"));
     assert!(
-        text.starts_with("I showed that entry here a moment ago"),
+        text.starts_with("That answer was given here a moment ago: look a little further up"),
         "{text}"
     );
     // To a mention there is no private answer: silence.
@@ -449,7 +449,10 @@ async fn a_bot_that_breaks_apologises_and_goes_on() {
     let broken = bot.slash("panic").await;
     assert!(broken.is_private);
     let text = seen(broken.message.as_ref().expect("a message"));
-    assert!(text.starts_with("Sorry, something of mine broke"), "{text}");
+    assert!(
+        text.starts_with("Something broke on my side, I am sorry."),
+        "{text}"
+    );
     assert_eq!(bot.metric("k8sfaq_panics_total"), Some(1));
     assert!(!bot.slash("crashloop").await.is_private);
     bot.ends().await;
@@ -461,7 +464,7 @@ async fn a_limit_is_told_to_the_asker_alone() {
     let bot = Running::start_with(answers).await;
     let refused = bot.slash("crashloop").await;
     assert!(refused.is_private);
-    insta::assert_snapshot!(seen(refused.message.as_ref().expect("a message")), @r"That is a lot of questions at once. Please ask again in 7 s.");
+    insta::assert_snapshot!(seen(refused.message.as_ref().expect("a message")), @r"That was a lot at once. Ask again in 7 seconds.");
     bot.ends().await;
 }
 

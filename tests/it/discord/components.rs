@@ -8,16 +8,33 @@ use super::fake::{ALICE, BOB, MANAGE_MESSAGES, member, user};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_vote_is_thanked_for_privately_and_counted() {
     let bot = Running::start().await;
-    for vote in ["up", "down"] {
+    for (vote, said) in [
+        ("up", "Thanks, noted."),
+        (
+            "down",
+            "Thanks, noted. What was wrong with it? (You need not say.)\n\
+             [Not my problem | k1:why:wrong_topic:pod-pending] [Out of date | k1:why:out_of_date:pod-pending] \
+             [A step is missing | k1:why:missing_step:pod-pending] [Hard to follow | k1:why:hard_to_read:pod-pending]",
+        ),
+    ] {
         let thanks = bot
             .presses(&format!("k1:{vote}:pod-pending"), json!({}))
             .await;
         assert!(thanks.is_private);
-        assert_eq!(
-            seen(thanks.message.as_ref().expect("a message")),
-            "Thanks, noted."
-        );
+        assert_eq!(seen(thanks.message.as_ref().expect("a message")), said);
     }
+    let thanks = bot
+        .presses("k1:why:out_of_date:pod-pending", json!({}))
+        .await;
+    assert_eq!(thanks.acknowledged.expect("acknowledged").0, 7);
+    assert_eq!(
+        seen(thanks.message.as_ref().expect("a message")),
+        "Thanks, that helps to mend it."
+    );
+    assert_eq!(
+        bot.metric("k8sfaq_vote_reasons_total{adapter=\"discord\",why=\"out_of_date\"}"),
+        Some(1)
+    );
     let votes = |vote: &str| {
         bot.metric(&format!(
             "k8sfaq_votes_total{{adapter=\"discord\",vote=\"{vote}\"}}"
@@ -124,7 +141,7 @@ async fn a_choice_takes_the_place_of_the_choices() {
     let chosen = bot.chooses("k1:swap", value).await;
     assert_eq!(chosen.acknowledged.expect("acknowledged").0, 7);
     let message = chosen.message.as_ref().expect("a message");
-    assert_eq!(message["content"], json!(null));
+    assert_eq!(message["content"], "", "what was there before is gone");
     assert!(
         seen(message).contains(&format!("_{value}")),
         "{}",
@@ -168,6 +185,6 @@ async fn a_component_of_another_version_is_told_to_be_no_longer_available() {
     }
     let gone = bot.chooses("k1:pick", "an-entry-that-went").await;
     assert!(gone.is_private);
-    insta::assert_snapshot!(seen(gone.message.as_ref().expect("a message")), @r"The FAQ no longer has that entry. Ask again in your own words.");
+    insta::assert_snapshot!(seen(gone.message.as_ref().expect("a message")), @r"That answer is no longer in the FAQ. Ask your question again to find its successor.");
     bot.ends().await;
 }

@@ -84,6 +84,8 @@ pub struct Interaction {
     pub acknowledged: Option<(u64, Duration)>,
     pub is_private: bool,
     pub message: Option<Value>,
+    /// The message whose component was used.
+    pub under: Option<Value>,
     pub is_deleted: bool,
     pub follow_ups: Vec<Value>,
     pub is_expired: bool,
@@ -256,6 +258,7 @@ impl Fake {
             acknowledged: None,
             is_private: false,
             message: None,
+            under: more.get("message").cloned(),
             is_deleted: false,
             follow_ups: Vec::new(),
             is_expired: false,
@@ -599,8 +602,16 @@ impl Fakes {
         let kind = body["type"].as_u64().expect("a type");
         interaction.acknowledged = Some((kind, interaction.delivered.elapsed()));
         interaction.is_private = body["data"]["flags"] == 64;
-        if matches!(kind, 4 | 7) {
+        if kind == 4 {
             interaction.message = Some(body["data"].clone());
+        }
+        if kind == 7 {
+            // What an update does not name stays as it was.
+            let mut message = interaction.under.clone().unwrap_or_else(|| json!({}));
+            for (key, value) in body["data"].as_object().expect("data") {
+                message[key] = value.clone();
+            }
+            interaction.message = Some(message);
         }
         if kind == 8 {
             interaction.choices = body["data"]["choices"]

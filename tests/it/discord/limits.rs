@@ -260,6 +260,7 @@ pub fn commands(body: &Value) -> Vec<String> {
         {
             wrong.push(format!("a description on {name}"));
         }
+        empty(&mut wrong, command);
         let mut was_optional = false;
         for option in list(&command["options"]) {
             limit(
@@ -288,6 +289,28 @@ pub fn commands(body: &Value) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// The official document lists what each kind of option may have; a default that is written out may be none of it.
+fn empty(wrong: &mut Vec<String>, value: &Value) {
+    let is_empty = match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(value) => !value,
+        Value::Number(_) | Value::String(_) => false,
+    };
+    if is_empty {
+        wrong.push("a default written out in a command".to_owned());
+    }
+    let inner = value.as_array().into_iter().flatten();
+    let fields = value
+        .as_object()
+        .into_iter()
+        .flat_map(serde_json::Map::values);
+    for value in inner.chain(fields) {
+        empty(wrong, value);
+    }
 }
 
 fn list(value: &Value) -> &[Value] {

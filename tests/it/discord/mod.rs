@@ -1,6 +1,6 @@
 //! The Discord adapter against a Discord on loopback.
 
-mod bot;
+pub mod bot;
 mod commands;
 mod components;
 pub mod fake;

@@ -1,9 +1,10 @@
 //! Trouble with Discord's REST interface.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8sfaq::bot::health::Verdict;
-use k8sfaq::discord::{self, Settings, manifest};
+use k8sfaq::discord::{self, Answers, Settings, manifest};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -300,6 +301,45 @@ async fn two_hundred_commands_at_once_are_all_acknowledged_in_time() {
         let (_, after) = bot.answered(id).await.acknowledged.expect("acknowledged");
         assert!(after < Duration::from_secs(3), "{after:?}");
     }
+    bot.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_exceeds_the_room_is_told_so() {
+    /// What is worked on at once.
+    const ROOM: usize = 256;
+    /// More than that.
+    const BEYOND: usize = 20;
+    let (release, gate) = tokio::sync::watch::channel(false);
+    let mut answers = Answers::from(shipped());
+    let handle = Arc::clone(&answers.handle);
+    answers.handle = Arc::new(move |request| {
+        let (handle, mut gate) = (Arc::clone(&handle), gate.clone());
+        Box::pin(async move {
+            gate.wait_for(|is_open| *is_open).await.expect("the gate");
+            handle(request).await
+        })
+    });
+    let bot = Running::start_with(answers).await;
+    let options = json!([{"name": "question", "type": 3, "value": "help"}]);
+    let data = json!({"id": "600", "name": "k8sfaq", "type": 1, "options": options});
+    let ids: Vec<u64> = (0..ROOM + BEYOND)
+        .map(|_| bot.fake.interaction(2, data.clone(), json!({})))
+        .collect();
+    for id in &ids[ROOM..] {
+        let told = bot.answered(*id).await;
+        assert!(told.is_private);
+        let text = seen(told.message.as_ref().expect("a message"));
+        assert!(
+            text.starts_with("I have my hands full right now."),
+            "{text}"
+        );
+    }
+    assert_eq!(
+        bot.metric("k8sfaq_refusals_total{limit=\"in_work\"}"),
+        Some(20)
+    );
+    release.send(true).expect("the gate");
     bot.ends().await;
 }
 

@@ -175,7 +175,7 @@ fn seen(shown: &Shown) -> String {
         Reply::Help(_) => "help".to_owned(),
         Reply::Topics(_) | Reply::Topic { .. } => "topics".to_owned(),
         Reply::Status(blocks) => format!("status: {}", said(blocks)),
-        Reply::Thanks => "thanks".to_owned(),
+        Reply::Thanks(_) => "thanks".to_owned(),
         Reply::Muted => "muted".to_owned(),
         Reply::Refused(refusal) => format!("refused: {refusal:?}"),
         Reply::Silence => return "silence".to_owned(),
@@ -552,7 +552,7 @@ async fn a_lookup_that_never_ends_is_shown_as_what_it_is() {
     let first = team.does(channel("C0SHOP"), command("status shop")).await;
     assert_eq!(
         seen(&first),
-        "status: Looking at the cluster … → the asker, evidence follows"
+        "status: Looking at the cluster… → the asker, evidence follows"
     );
     let then = team.bot.evidence(first.lookup.unwrap()).await;
     assert_eq!(

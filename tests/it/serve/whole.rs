@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::discord::fake::{Fake as Discord, TOKEN as DISCORD_TOKEN};
+use crate::discord::fake::{Fake as Discord, Fakes, TOKEN as DISCORD_TOKEN, member};
 use crate::slack::fake::{APP_TOKEN, BOT_TOKEN, Fake as Slack, Out};
 
 /// Longest that a test waits for something: far more than it takes, so that only what never comes fails.
@@ -113,6 +113,14 @@ impl Serving {
         assert!(sent.success());
     }
 
+    /// Resident memory, in KiB.
+    fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number.unwrap().parse().unwrap()
+    }
+
     async fn ended(&mut self) -> ExitStatus {
         self.until("the end", async |serving| serving.child.try_wait().unwrap())
             .await
@@ -192,10 +200,7 @@ async fn both_adapters_answer_and_the_process_ends_in_peace() {
         .await;
 
     let (_, metrics) = serving.page("/metrics").await;
-    for adapter in ["slack", "discord"] {
-        let line = format!("k8sfaq_questions_total{{adapter=\"{adapter}\",outcome=\"entry\"}} 1");
-        assert!(metrics.contains(&line), "{metrics}");
-    }
+    both_are_counted(&metrics);
 
     serving.signal("-HUP");
     serving
@@ -217,8 +222,35 @@ async fn both_adapters_answer_and_the_process_ends_in_peace() {
     );
     let log = serving.log();
     assert!(log.contains("everything in flight is finished"), "{log}");
-    for secret in [BOT_TOKEN, APP_TOKEN, DISCORD_TOKEN, "crashloop", "respond/"] {
+    let secrets = [
+        BOT_TOKEN,
+        APP_TOKEN,
+        DISCORD_TOKEN,
+        "crashloop",
+        "respond/",
+        "secret-ticket",
+    ];
+    for secret in secrets {
         assert!(!log.contains(secret), "{secret} stands in the log:\n{log}");
+    }
+}
+
+/// One question on each platform: its outcome, its times, its delivery.
+fn both_are_counted(metrics: &str) {
+    for adapter in ["slack", "discord"] {
+        let line = format!("k8sfaq_questions_total{{adapter=\"{adapter}\",outcome=\"entry\"}} 1");
+        assert!(metrics.contains(&line), "{metrics}");
+        for name in ["answer", "ack"] {
+            let line = format!("k8sfaq_{name}_seconds_count{{adapter=\"{adapter}\"}} 1");
+            assert!(metrics.contains(&line), "{line} in {metrics}");
+        }
+    }
+    for line in [
+        "k8sfaq_events_total{adapter=\"slack\",type=\"command\"} 1",
+        "k8sfaq_events_total{adapter=\"discord\",type=\"interaction\"} 1",
+        "k8sfaq_queue_depth{adapter=\"slack\"} 0",
+    ] {
+        assert!(metrics.contains(line), "{line} in {metrics}");
     }
 }
 
@@ -315,4 +347,134 @@ async fn doctor_asks_the_platforms_and_manifest_prints_what_they_need() {
         links.contains("client_id=42") && links.contains("permissions=274877991936"),
         "{links}"
     );
+}
+
+#[tokio::test]
+async fn scopes_that_the_slack_app_lacks_are_named_at_the_start() {
+    let slack = Slack::start().await;
+    slack.world.lock().unwrap().scopes = Some("commands,chat:write,im:history".to_owned());
+    let mut serving = Serving::start(&[
+        ("SLACK_BOT_TOKEN", BOT_TOKEN),
+        ("SLACK_APP_TOKEN", APP_TOKEN),
+        ("K8SFAQ__SLACK__API_URL", &slack.api_url()),
+    ]);
+    serving.until_ready().await;
+    let log = serving.log();
+    let line = log.lines().find(|line| line.contains("lacks scopes"));
+    let line = line.unwrap_or_else(|| panic!("no line on scopes in\n{log}"));
+    assert!(line.contains("app_mentions:read,assistant:write"), "{line}");
+    assert!(!line.contains("im:history"), "{line}");
+}
+
+#[tokio::test]
+async fn another_authority_is_trusted_where_ssl_cert_file_names_it() {
+    let (slack, discord) = (Slack::start().await, Discord::start().await);
+    let address = |url: &str| url.split_once("//").unwrap().1.parse().unwrap();
+    let ports = [
+        slack.api,
+        slack.wss,
+        address(&discord.url),
+        address(&discord.with(|state| state.gateway_url.clone())),
+    ];
+    let fronts = crate::tls::in_front_of(&ports);
+    let [api, sockets, rest, gateway] = fronts.as_slice() else {
+        panic!("four ports, four fronts");
+    };
+    slack.world.lock().unwrap().socket_url = Some(format!("wss://localhost:{}", sockets.port));
+    discord.with(|state| state.gateway_url = format!("wss://localhost:{}", gateway.port));
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("authority.pem");
+    std::fs::write(&file, &api.certificate).unwrap();
+    for is_trusted in [false, true] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_k8sfaq"));
+        command
+            .arg("doctor")
+            .env_clear()
+            .env("SLACK_BOT_TOKEN", BOT_TOKEN)
+            .env("SLACK_APP_TOKEN", APP_TOKEN)
+            .env("DISCORD_TOKEN", DISCORD_TOKEN)
+            .env(
+                "K8SFAQ__SLACK__API_URL",
+                format!("https://localhost:{}/api", api.port),
+            )
+            .env(
+                "K8SFAQ__DISCORD__API_URL",
+                format!("https://localhost:{}", rest.port),
+            )
+            .env("K8SFAQ__WEB__LISTEN", "127.0.0.1:0");
+        if is_trusted {
+            command.env("SSL_CERT_FILE", &file);
+        }
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap());
+        let output = output.await.unwrap();
+        let report = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.success(), is_trusted, "{report}");
+        let lines: &[&str] = if is_trusted {
+            &[
+                "pass  slack: the bot token",
+                "pass  slack: the socket",
+                "pass  discord: the bot's token",
+                "pass  discord: the gateway",
+            ]
+        } else {
+            &["FAIL  slack: the Web API", "FAIL  discord: "]
+        };
+        for line in lines {
+            assert!(report.contains(line), "{line} in\n{report}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thousands_of_interactions_leave_the_memory_as_it_was() {
+    /// What the process may have grown by, in KiB. `cargo bench --bench discord_load` holds 10,000 to the same.
+    const MOST: u64 = 10 * 1024;
+    let discord = Discord::start().await;
+    let mut serving = Serving::start(&[
+        ("DISCORD_TOKEN", DISCORD_TOKEN),
+        ("K8SFAQ__DISCORD__API_URL", &discord.url),
+    ]);
+    serving.until_ready().await;
+    let mut memory = Vec::new();
+    for _ in 0..4 {
+        for _ in 0..25 {
+            ask_twenty(&discord).await;
+        }
+        memory.push(serving.resident());
+    }
+    // The first fill what is there to be filled: pools, caches, the limits' memory.
+    let grown = memory[3].saturating_sub(memory[0]);
+    assert!(grown < MOST, "KiB after each 500: {memory:?}");
+    serving.signal("-TERM");
+    assert_eq!(serving.ended().await.code(), Some(0), "{}", serving.log());
+}
+
+/// Twenty people ask at once, each in a channel of their own, and are answered.
+async fn ask_twenty(discord: &Discord) {
+    const QUESTIONS: [&str; 5] = [
+        "crashloop",
+        "why is my pod pending?",
+        "exit code 137",
+        "help",
+        "best pizza",
+    ];
+    let ask = |at: usize| {
+        let person = discord.id();
+        let options =
+            json!([{"name": "question", "type": 3, "value": QUESTIONS[at % QUESTIONS.len()]}]);
+        let data = json!({"id": "600", "name": "k8sfaq", "type": 1, "options": options});
+        let more = json!({"member": member(person, 0), "channel_id": person.to_string()});
+        discord.interaction(2, data, more)
+    };
+    let asked: Vec<u64> = (0..20).map(ask).collect();
+    let answered = |state: &mut Fakes| {
+        let is_answered = |id: &u64| state.interactions[id].acknowledged.is_some();
+        asked.iter().all(is_answered).then_some(())
+    };
+    discord.until("twenty answers", answered).await;
+    discord.with(|state| {
+        assert!(state.violations.is_empty(), "{:?}", state.violations);
+        state.requests.clear();
+        state.interactions.clear();
+    });
 }

@@ -74,6 +74,8 @@ pub struct World {
     pub closed_by_bot: usize,
     pub refuse_hello: bool,
     pub scopes: Option<String>,
+    /// Where connections are opened, if not at the port itself.
+    pub socket_url: Option<String>,
     next: u64,
 }
 
@@ -397,6 +399,8 @@ async fn method(
     } else {
         Err("invalid_auth")
     };
+    // What it did is there to be seen only now.
+    fake.touch();
     match answer {
         Ok(answer) => {
             let mut response = Json(answer).into_response();
@@ -436,7 +440,10 @@ fn answer(fake: &Fake, method: &str, body: &Value) -> Result<Value, &'static str
         })),
         "apps.connections.open" => Ok(json!({
             "ok": true,
-            "url": format!("ws://{}/link/?ticket=secret-ticket-{number}&app_id=A1", fake.wss),
+            "url": format!(
+                "{}/link/?ticket=secret-ticket-{number}&app_id=A1",
+                world.socket_url.clone().unwrap_or_else(|| format!("ws://{}", fake.wss)),
+            ),
         })),
         "chat.postMessage" | "chat.postEphemeral" => {
             if channel.is_empty() {

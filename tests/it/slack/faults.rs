@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use k8sfaq::bot::health::Readiness;
+use k8sfaq::bot::reply::{Reply, Shown};
 use k8sfaq::bot::request::Action;
 use k8sfaq::slack::Mode;
 use k8sfaq::slack::conversation::Core;
@@ -64,7 +65,7 @@ async fn a_panic_is_apologised_for_and_survived() {
         let slack = Workspace::open_with(mode, fragile(), |_| {}).await;
         let seen = slack.command("panic").await;
         assert!(
-            seen.drawn().contains("something of mine broke"),
+            seen.drawn().contains("Something broke on my side"),
             "{}",
             seen.drawn()
         );
@@ -566,6 +567,54 @@ async fn a_channel_that_stands_still_gives_up_what_exceeds_its_queue() {
             .text()
             .contains("k8sfaq_dropped_total{adapter=\"slack\"} 10")
     );
+    slack.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_exceeds_the_room_is_told_so_and_the_rest_is_answered() {
+    /// What is worked on at once.
+    const ROOM: usize = 256;
+    /// More than that.
+    const BEYOND: usize = 20;
+    let (release, gate) = tokio::sync::watch::channel(false);
+    let slow = Core {
+        bot: bot(),
+        handle: Arc::new(move |_| {
+            let mut gate = gate.clone();
+            async move {
+                gate.wait_for(|is_open| *is_open).await.unwrap();
+                Shown::private(Reply::Muted)
+            }
+            .boxed()
+        }),
+    };
+    let slack = Workspace::open_with(Mode::Socket, slow, |_| {}).await;
+    for _ in 0..ROOM + BEYOND {
+        slack
+            .deliver("slash_commands", &slack.command_payload("crashloop"))
+            .await;
+    }
+    let told = |seen: &Value| seen["text"].as_str().unwrap().contains("hands full");
+    let count = |world: &super::fake::World, wanted: bool| {
+        let done = world
+            .calls
+            .iter()
+            .filter(|call| call.done && call.method == "response_url");
+        done.filter(|call| told(&call.body) == wanted).count()
+    };
+    slack
+        .fake
+        .until("a word to the last", |world| {
+            (count(world, true) == BEYOND).then_some(())
+        })
+        .await;
+    release.send(true).unwrap();
+    slack
+        .fake
+        .until("the answers", |world| {
+            (count(world, false) == ROOM).then_some(())
+        })
+        .await;
     slack.close().await;
 }
 

@@ -1,12 +1,17 @@
 //! HTTP mode: signatures, sizes, Slack's probes and its repeated deliveries.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
 use k8sfaq::slack::Mode;
+use k8sfaq::slack::conversation::Core;
 use serde_json::json;
 use slack_morphism::prelude::SlackSigningSecret;
 use slack_morphism::signature_verifier::SlackEventSignatureVerifier;
 
 use super::fake::SIGNING_SECRET;
-use super::workspace::{Workspace, sign};
+use super::workspace::{Workspace, bot, sign};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -189,6 +194,44 @@ async fn what_is_signed_and_not_understood_is_taken_so_that_slack_does_not_repea
             slack.post(content_type, body, &[]).await.status(),
             200,
             "{body}"
+        );
+    }
+    slack.close().await;
+}
+
+#[tokio::test]
+async fn a_delivery_does_not_wait_for_its_answer() {
+    let (release, gate) = tokio::sync::watch::channel(false);
+    let asked = bot();
+    let slow = Core {
+        bot: Arc::clone(&asked),
+        handle: Arc::new(move |request| {
+            let (bot, mut gate) = (Arc::clone(&asked), gate.clone());
+            async move {
+                gate.wait_for(|is_open| *is_open).await.unwrap();
+                bot.handle(request).await
+            }
+            .boxed()
+        }),
+    };
+    let slack = Workspace::open_with(Mode::Http, slow, |_| {}).await;
+    let command = slack.command_payload("crashloop");
+    let shortcut = slack.shortcut_payload(
+        &json!({"type": "message", "user": "U2", "text": "crashloop", "ts": "1.1"}),
+    );
+    let begun = Instant::now();
+    slack.deliver("slash_commands", &command).await;
+    slack.deliver("interactive", &shortcut).await;
+    assert!(begun.elapsed() < Duration::from_secs(3));
+    assert!(slack.fake.calls("response_url").is_empty());
+    release.send(true).unwrap();
+    for payload in [&command, &shortcut] {
+        assert!(
+            slack
+                .answer_to(payload)
+                .await
+                .drawn()
+                .contains("pod-crashloopbackoff")
         );
     }
     slack.close().await;

@@ -8,4 +8,4 @@ mod policy;
 mod render;
 mod rules;
 mod setup;
-mod workspace;
+pub mod workspace;

@@ -236,7 +236,7 @@ async fn who_asks_too_often_is_told_privately_when_to_go_on() {
     for _ in 0..20 {
         let seen = slack.command("crashloop").await;
         assert_eq!(seen.body["response_type"], "ephemeral");
-        if seen.drawn().contains("Please ask again in") {
+        if seen.drawn().contains("Ask again in") {
             told = Some(seen.drawn());
             break;
         }
@@ -249,7 +249,7 @@ async fn who_asks_too_often_is_told_privately_when_to_go_on() {
         )
         .await;
     let seen = slack.next("chat.postEphemeral", 0).await;
-    assert!(seen.drawn().contains("Please ask again in"));
+    assert!(seen.drawn().contains("Ask again in"));
     slack.close().await;
 }
 
@@ -447,5 +447,54 @@ async fn a_choice_in_public_shows_its_evidence_to_the_chooser_alone() {
     assert_eq!(beside.body["response_type"], "ephemeral");
     assert!(beside.drawn().contains("web-1"));
     assert_eq!(slack.fake.done("chat.update").len(), 2);
+    slack.close().await;
+}
+
+#[tokio::test]
+async fn where_only_mentions_are_public_a_command_stays_with_its_asker_until_it_is_shared() {
+    let slack = with_channel(Mode::Socket, json!({"mode": "mention_only"})).await;
+    let seen = slack.command("crashloop").await;
+    assert_eq!(seen.body["response_type"], "ephemeral");
+    let mention = slack.mention("<@UBOT> crashloop", None).await;
+    assert!(mention.drawn().contains("pod-crashloopbackoff"));
+    assert!(mention.body["thread_ts"].is_string());
+    let at = At::Ephemeral { channel: "C1" };
+    let share = seen.button("Share to channel");
+    let shared = slack.press(&share, "U1", &at).await;
+    assert_eq!(
+        slack.answer_to(&shared).await.body["response_type"],
+        "in_channel"
+    );
+    // What nobody asked it is not answered.
+    slack
+        .deliver("events_api", &said(&slack, LINE, &json!({})))
+        .await;
+    slack.mention("<@UBOT> exit code 137", None).await;
+    assert_eq!(slack.fake.calls("chat.postMessage").len(), 2);
+    slack.close().await;
+}
+
+#[tokio::test]
+async fn a_channel_that_is_asked_too_often_tells_who_asks_privately() {
+    let limits = json!({"limits": {"person_per_minute": 0, "channel_per_minute": 4}});
+    let slack = with_channel(Mode::Socket, limits).await;
+    for _ in 0..2 {
+        slack.mention("<@UBOT> crashloop", None).await;
+    }
+    let mut third = slack.mention_payload("<@UBOT> crashloop", None);
+    third["event"]["user"] = json!("U2");
+    slack.deliver("events_api", &third).await;
+    let told = slack.next("chat.postEphemeral", 0).await;
+    assert_eq!(told.body["user"], "U2");
+    assert!(told.drawn().contains("Ask again in"), "{}", told.drawn());
+    // What is private disturbs nobody.
+    assert!(
+        slack
+            .command("crashloop")
+            .await
+            .drawn()
+            .contains("pod-crashloopbackoff")
+    );
+    assert_eq!(slack.fake.calls("chat.postMessage").len(), 2);
     slack.close().await;
 }

@@ -307,7 +307,7 @@ fn code_copies_exactly_as_it_was_written() {
 fn what_is_too_long_is_cut_with_a_way_to_the_rest() {
     let steps = vec![Block::Code {
         language: "text".to_owned(),
-        text: "0123456789 ".repeat(3_000),
+        text: "0123456789\n".repeat(3_000),
     }];
     let id: EntryId = "long-entry".parse().unwrap();
     let answered = Answered {
@@ -333,8 +333,9 @@ fn what_is_too_long_is_cut_with_a_way_to_the_rest() {
         Vec::<String>::new()
     );
     let drawn = drawn(&payload);
+    // A fence ends between two of its lines: half a command is worse than none.
     assert!(
-        drawn.contains("…\n```") && drawn.contains("Read more"),
+        drawn.contains("\n0123456789\n```\n~ Shortened. Read more opens its first source"),
         "{drawn}"
     );
 }
@@ -356,4 +357,34 @@ fn an_incident_gets_a_screenful() {
     assert!(drawn.lines().count() < 25, "{drawn}");
     assert!(drawn.contains("```\nkubectl describe pod"), "{drawn}");
     assert!(!drawn.contains("*Fix*"), "{drawn}");
+}
+
+#[test]
+fn the_text_of_an_answer_ends_with_the_worst_finding() {
+    let faq = bot().faq();
+    let entry = faq.entry(&"pod-crashloopbackoff".parse().unwrap()).unwrap();
+    let said = |found: &str| {
+        let (found, _) = markdown::parse(found);
+        let answered = Answered {
+            evidence: Evidence::Shown(found),
+            ..Answered::of(entry, HowSure::Chosen, Vec::new(), Vec::new(), None)
+        };
+        let shown = Shown::public(Reply::Answer(Box::new(answered)));
+        message(&shown, &Scene::default()).unwrap().text
+    };
+    let text = said(
+        "Cluster `prod`, namespace `shop`\n\n- **CrashLoopBackOff** (critical): `web` in `shop`\n\n  `app exits with 1`\n- **OomKilled**: `api`\n",
+    );
+    assert!(text.starts_with(&entry.title), "{text}");
+    assert!(
+        text.ends_with("CrashLoopBackOff (critical): web in shop app exits with 1"),
+        "{text}"
+    );
+    let text = said("Cluster `prod`\n\nNothing found. Looked at 3 objects.");
+    assert!(
+        text.ends_with("Nothing found. Looked at 3 objects."),
+        "{text}"
+    );
+    let text = said("The cluster did not answer.");
+    assert!(text.ends_with("The cluster did not answer."), "{text}");
 }
