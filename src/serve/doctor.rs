@@ -179,7 +179,8 @@ async fn scope(
         let mut names: BTreeSet<Namespace> = all().filter_map(|name| name.parse().ok()).collect();
         if all().any(|pattern| pattern.ends_with('*')) {
             let there = cluster.namespaces(VERSION_TIMEOUT).await?;
-            let is_meant = |name: &&Namespace| scopes.iter().any(|scope| scope.holds(name.as_str()));
+            let is_meant =
+                |name: &&Namespace| scopes.iter().any(|scope| scope.holds(name.as_str()));
             names.extend(there.iter().filter(is_meant).take(MOST_NAMESPACES).cloned());
         }
         Namespaces::Named(names.into_iter().collect())

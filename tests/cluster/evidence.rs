@@ -403,7 +403,10 @@ async fn doctor_names_rights_that_are_missing_and_rights_that_are_too_many() {
 async fn doctor_reviews_a_pattern_in_the_namespaces_that_it_meets() {
     let namespace = Namespace::create("evidence-pattern").await;
     let pattern = format!("{}*", namespace.name);
-    let exact = rules(include_str!("../../deploy/manifests/rbac-namespace.yaml"), "Role");
+    let exact = rules(
+        include_str!("../../deploy/manifests/rbac-namespace.yaml"),
+        "Role",
+    );
     let doctor = |kubeconfig: &Path| {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("k8sfaq.toml");

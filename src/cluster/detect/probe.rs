@@ -105,12 +105,10 @@ fn gate(pod: &PodCase<'_>) -> Option<Sighting> {
             .is_none_or(|condition| condition.status != "True")
     })?;
     let since = ready.last_transition_time.as_ref().map(|time| time.0);
-    let waits = since.max(pod.condition("ContainersReady").and_then(|condition| {
-        condition
-            .last_transition_time
-            .as_ref()
-            .map(|time| time.0)
-    }));
+    let waits = since.max(
+        pod.condition("ContainersReady")
+            .and_then(|condition| condition.last_transition_time.as_ref().map(|time| time.0)),
+    );
     if !containers_are_ready
         || ready.reason.as_deref() == Some("NodeNotReady")
         || pod.case.is_recent(waits, GATE_GRACE)

@@ -143,6 +143,7 @@ pub fn cluster(says: &'static str, gate: &Gate) -> impl FnOnce(Bot) -> Bot + use
                             .collect::<BTreeMap<_, _>>(),
                         version: None,
                         entry: None,
+                        is_well: false,
                         outcome: LookedUp::Found,
                     }
                 }

@@ -54,14 +54,16 @@ fn the_nodes_that_a_pod_asks_for_tell_the_cause_and_not_the_most_nodes() {
         assert_eq!(first.cause, None);
         first.condition
     };
-    let node = |name: &str, pool: &str, spec: &Value| {
-        json!({"metadata": {"name": name, "labels": {"pool": pool}}, "spec": spec, "status": {"conditions": [{"type": "Ready", "status": "True"}]}})
-    };
+    let node = |name: &str, pool: &str, spec: &Value| json!({"metadata": {"name": name, "labels": {"pool": pool}}, "spec": spec, "status": {"conditions": [{"type": "Ready", "status": "True"}]}});
     let nodes = || {
         vec![
             node("a", "main", &json!({})),
             node("b", "main", &json!({})),
-            node("c", "gpu", &json!({"taints": [{"key": "dedicated", "effect": "NoSchedule"}]})),
+            node(
+                "c",
+                "gpu",
+                &json!({"taints": [{"key": "dedicated", "effect": "NoSchedule"}]}),
+            ),
             node("d", "small", &json!({})),
         ]
     };
@@ -69,7 +71,9 @@ fn the_nodes_that_a_pod_asks_for_tell_the_cause_and_not_the_most_nodes() {
     // Only the node in the pool counts, and that one has a taint.
     assert_eq!(
         main(
-            &message("1 node(s) had untolerated taint(s), 3 node(s) didn't match Pod's node affinity/selector"),
+            &message(
+                "1 node(s) had untolerated taint(s), 3 node(s) didn't match Pod's node affinity/selector"
+            ),
             &json!({"nodeSelector": {"pool": "gpu"}}),
             nodes()
         ),
@@ -78,22 +82,23 @@ fn the_nodes_that_a_pod_asks_for_tell_the_cause_and_not_the_most_nodes() {
     // No node is in the pool: the taint of another one does not matter.
     assert_eq!(
         main(
-            &message("3 node(s) didn't match Pod's node affinity/selector, 1 node(s) had untolerated taint(s)"),
+            &message(
+                "3 node(s) didn't match Pod's node affinity/selector, 1 node(s) had untolerated taint(s)"
+            ),
             &json!({"nodeSelector": {"pool": "nvme"}}),
             nodes()
         ),
         Condition::UnschedulableNodeAffinity
     );
-    let short = message("1 Insufficient cpu, 1 node(s) had untolerated taint(s), 2 node(s) didn't match Pod's node affinity/selector");
+    let short = message(
+        "1 Insufficient cpu, 1 node(s) had untolerated taint(s), 2 node(s) didn't match Pod's node affinity/selector",
+    );
     assert_eq!(
         main(&short, &json!({"nodeSelector": {"pool": "small"}}), nodes()),
         Condition::UnschedulableCpu
     );
     let mut it = pending(&short);
-    merge(
-        &mut it["spec"],
-        &json!({"nodeSelector": {"pool": "small"}}),
-    );
+    merge(&mut it["spec"], &json!({"nodeSelector": {"pool": "small"}}));
     let mut view = pods(vec![it], vec![]);
     view.nodes = all(nodes());
     // A taint on a node that the pod does not ask for is nothing to it.

@@ -162,7 +162,8 @@ fn a_stateful_set_waits_for_its_first_pod() {
 
 #[test]
 fn an_update_by_hand_is_only_told_and_one_within_its_partition_is_well() {
-    let updating = json!({"replicas": 3, "readyReplicas": 3, "updateRevision": "b", "updatedReplicas": 1});
+    let updating =
+        json!({"replicas": 3, "readyReplicas": 3, "updateRevision": "b", "updatedReplicas": 1});
     let mut by_hand = stateful_set(&updating);
     by_hand["spec"]["updateStrategy"] = json!({"type": "OnDelete"});
     let view = View {
@@ -172,9 +173,9 @@ fn an_update_by_hand_is_only_told_and_one_within_its_partition_is_well() {
     let finding = the(Condition::StatefulSetBlocked, &view);
     assert_eq!(finding.severity, Severity::Info);
     assert!(
-        finding.summary.ends_with(
-            "(OnDelete): 1 of 3 pods of StatefulSet db have the newest revision"
-        ),
+        finding
+            .summary
+            .ends_with("(OnDelete): 1 of 3 pods of StatefulSet db have the newest revision"),
         "{}",
         finding.summary
     );
