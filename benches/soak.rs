@@ -146,11 +146,13 @@ impl World {
         std::fs::write(runbooks.join("billing-importer.md"), RUNBOOK).unwrap();
         let scope = format!("scope = {{ clusters = [\"here\"], namespaces = [\"{NAMESPACE}\"] }}");
         let settings = format!(
-            "[content]\ndirs = [{runbooks:?}]\n[state]\ndir = {state:?}\n[web]\nlisten = \"127.0.0.1:0\"\n\
-             [slack]\napi_url = \"{slack}\"\n[discord]\napi_url = \"{discord}\"\n[cluster.here]\nkubeconfig = {kubeconfig:?}\n\
+            "[content]\ndirs = [\"{runbooks}\"]\n[state]\ndir = \"{state}\"\n[web]\nlisten = \"127.0.0.1:0\"\n\
+             [slack]\napi_url = \"{slack}\"\n[discord]\napi_url = \"{discord}\"\n[cluster.here]\nkubeconfig = \"{kubeconfig}\"\n\
              [channels.default.limits]\nperson_per_minute = 0\nchannel_per_minute = 0\ncooldown_seconds = 0\n\
              [channels.slack.C1]\n{scope}\n[channels.discord.{channel}]\n{scope}\n",
-            state = folder.path().join("state"),
+            runbooks = runbooks.display(),
+            state = folder.path().join("state").display(),
+            kubeconfig = kubeconfig.display(),
             slack = slack.api_url(),
             discord = discord.url,
             channel = discord::CHANNEL,

@@ -21,7 +21,7 @@ use crate::web;
 /// Whoever runs doctor waits longer than one who asks.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Most namespaces of patterns whose rights are reviewed: each costs a request, and they have one Role or ClusterRole mostly.
+/// Most namespaces of patterns whose rights are reviewed: each costs a request, and they have one Role or `ClusterRole` mostly.
 const MOST_NAMESPACES: usize = 40;
 
 /// Most rights that one line names.

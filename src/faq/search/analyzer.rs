@@ -74,7 +74,7 @@ impl Words {
                     || (is(at - 1, u8::is_ascii_uppercase)
                         && is(at + 1, u8::is_ascii_lowercase)
                         // A plural's s begins no word.
-                        && !(bytes[at + 1] == b's' && !is(at + 2, u8::is_ascii_alphanumeric))))
+                        && (bytes[at + 1] != b's' || is(at + 2, u8::is_ascii_alphanumeric))))
             {
                 self.push(&chunk[start..at], run);
                 start = at;

@@ -28,7 +28,7 @@ static TROUBLE: LazyLock<Vec<(Regex, u32)>> = LazyLock::new(|| {
 /// What differs from one occurrence of an error to the next.
 static NOISE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     ascii(
-        r#"(?x)
+        r"(?x)
           https?://[!\#-&(-~]+
         | \b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b      # UUID
         | \bsha(256|512)[:-][0-9a-f]+
@@ -43,7 +43,7 @@ static NOISE: LazyLock<Option<Regex>> = LazyLock::new(|| {
         | \(x\d+[\ -(*-~]*\)
         | \b0x[0-9a-f]+\b
         | \b[0-9a-f]{12,}\b
-        "#,
+        ",
     )
 });
 
