@@ -107,6 +107,16 @@ impl Serving {
         .await;
     }
 
+    /// Waits for lines of the metrics: an answer is there a moment before the bot knows that it was taken.
+    async fn until_counted(&mut self, lines: &[String]) {
+        self.until("the counts", async |serving| {
+            let (_, metrics) = serving.page("/metrics").await;
+            let are_there = lines.iter().all(|line| metrics.contains(line.as_str()));
+            are_there.then_some(())
+        })
+        .await;
+    }
+
     fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args([name, &id]).status().unwrap();
@@ -199,16 +209,7 @@ async fn both_adapters_answer_and_the_process_ends_in_peace() {
         })
         .await;
 
-    // An answer is there before the bot knows that it was taken.
-    serving
-        .until("the counts", async |serving| {
-            let (_, metrics) = serving.page("/metrics").await;
-            counted()
-                .iter()
-                .all(|line| metrics.contains(line.as_str()))
-                .then_some(())
-        })
-        .await;
+    serving.until_counted(&counted()).await;
 
     serving.signal("-HUP");
     serving
