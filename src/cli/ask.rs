@@ -110,7 +110,7 @@ async fn look(
             &conditions,
             &looking.scope,
             looking.deadline,
-            &looking::entries(faq),
+            &looking::entries(faq.catalog()),
         )
         .await?;
     Some((triage.subject, triage.evidence.as_ref().clone()))

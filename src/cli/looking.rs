@@ -12,7 +12,7 @@ use crate::cluster::evidence::{Evidence, Namespaces, NotChecked, Why};
 use crate::cluster::lookup::{Cluster, Scope};
 use crate::cluster::name::Namespace;
 use crate::cluster::{self, render};
-use crate::faq::answer::Faq;
+use crate::faq::catalog::Catalog;
 use crate::faq::condition::Condition;
 
 /// Which cluster to look at, and where.
@@ -130,9 +130,9 @@ impl Where {
 }
 
 /// Which entry explains which condition.
-pub(super) fn entries(faq: &Faq) -> Entries {
+pub(super) fn entries(catalog: &Catalog) -> Entries {
     let explaining = |condition: &Condition| {
-        let entry = faq.catalog().explaining(*condition)?;
+        let entry = catalog.explaining(*condition)?;
         Some((*condition, entry.id.clone()))
     };
     Condition::ALL.iter().filter_map(explaining).collect()

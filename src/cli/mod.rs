@@ -146,10 +146,15 @@ pub struct Content {
 }
 
 impl Content {
-    /// Loads the catalog; what is wrong in it is left out, and said on standard error.
+    /// Loads the catalog and indexes it.
     fn load(&self) -> std::result::Result<Faq, CommandError> {
+        Ok(Faq::new(self.catalog()?)?)
+    }
+
+    /// Loads the catalog; what is wrong in it is left out, and said on standard error.
+    fn catalog(&self) -> std::result::Result<Catalog, CommandError> {
         if self.content.is_empty() {
-            return Ok(Faq::new(Catalog::shipped())?);
+            return Ok(Catalog::shipped());
         }
         for folder in &self.content {
             readable(folder)?;
@@ -165,7 +170,7 @@ impl Content {
                 counted(problems.len(), "problem")
             ));
         }
-        Ok(Faq::new(catalog)?)
+        Ok(catalog)
     }
 }
 

@@ -45,7 +45,7 @@ fn is_slow(evidence: &Evidence) -> bool {
 /// # Errors
 /// The content cannot be used, or standard output fails.
 pub fn run(arguments: &Arguments, configured: &Configured) -> Result {
-    let faq = arguments.content.load()?;
+    let catalog = arguments.content.catalog()?;
     let evidence = looking::wait(async {
         let looking = arguments.looking.find(configured).await?;
         let mut lookup = Lookup {
@@ -53,7 +53,7 @@ pub fn run(arguments: &Arguments, configured: &Configured) -> Result {
             scope: looking.scope,
             deadline: looking.deadline,
         };
-        let entries = looking::entries(&faq);
+        let entries = looking::entries(&catalog);
         let mut evidence = looking.cluster.lookup(&lookup, &entries).await;
         if is_slow(&evidence) && lookup.deadline < PATIENCE {
             lookup.deadline = PATIENCE;
