@@ -67,6 +67,21 @@ pub struct Found {
     pub outcome: LookedUp,
 }
 
+impl Found {
+    /// Nothing but words: what was seen, or why nothing was.
+    #[must_use]
+    pub fn said(blocks: Vec<Block>, outcome: LookedUp) -> Self {
+        Found {
+            blocks,
+            values: BTreeMap::new(),
+            version: None,
+            entry: None,
+            is_well: false,
+            outcome,
+        }
+    }
+}
+
 /// Where evidence comes from. It must not fail: what could not be looked at is part of what is found.
 pub type Source = Arc<dyn Fn(Query) -> BoxFuture<'static, Found> + Send + Sync>;
 

@@ -1,6 +1,5 @@
 //! Which lookup a reply leaves, who may see what it finds, and the reply with what was found.
 
-use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
@@ -18,7 +17,7 @@ use crate::cluster::detect::Entries;
 use crate::faq::answer::Faq;
 use crate::faq::condition::Condition;
 use crate::faq::id::EntryId;
-use crate::faq::{markdown, placeholder};
+use crate::faq::placeholder;
 
 impl Bot {
     /// Makes the lookup of a reply and hands back the whole reply with what it found, within the deadline that is set for it.
@@ -27,7 +26,7 @@ impl Bot {
         let found = match &self.clusters {
             Some(clusters) => self.look(clusters, lookup.query).await,
             // Without clusters no lookup is handed out; after a change of settings one may still be under way.
-            None => nothing_seen(words::broke(), LookedUp::Failed),
+            None => Found::said(words::broke(), LookedUp::Failed),
         };
         self.metrics.looked_up(found.outcome, started.elapsed());
         let reply = self.with_evidence(lookup.beside, found);
@@ -52,9 +51,9 @@ impl Bot {
             Ok(Ok(found)) => found,
             Ok(Err(_)) => {
                 self.metrics.panicked();
-                nothing_seen(words::broke(), LookedUp::Failed)
+                Found::said(words::broke(), LookedUp::Failed)
             }
-            Err(_) => nothing_seen(words::too_slow(clusters.deadline), LookedUp::TimedOut),
+            Err(_) => Found::said(words::too_slow(clusters.deadline), LookedUp::TimedOut),
         }
     }
 
@@ -262,17 +261,6 @@ fn entries(faq: &Faq) -> Entries {
         Some((*condition, entry.id.clone()))
     };
     Condition::ALL.iter().filter_map(explaining).collect()
-}
-
-fn nothing_seen(blocks: Vec<markdown::Block>, outcome: LookedUp) -> Found {
-    Found {
-        blocks,
-        values: BTreeMap::new(),
-        version: None,
-        entry: None,
-        is_well: false,
-        outcome,
-    }
 }
 
 fn is_inside(scope: &Scope, target: &Target) -> bool {

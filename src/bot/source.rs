@@ -73,21 +73,21 @@ async fn look(known: &BTreeMap<String, Known>, query: &Query) -> Found {
     // Where no cluster is named, the first of the scope is meant; the bot has held the named one against the scope.
     let named = query.target.context.as_ref();
     let Some(name) = named.or(query.scope.clusters.first()) else {
-        return said(words::no_such_cluster(), LookedUp::Failed);
+        return Found::said(words::no_such_cluster(), LookedUp::Failed);
     };
     let Some(Known { settings, .. }) = known.get(name) else {
-        return said(words::no_such_cluster(), LookedUp::Failed);
+        return Found::said(words::no_such_cluster(), LookedUp::Failed);
     };
     let cluster = match known[name].cluster().await {
         Ok(cluster) => cluster,
         Err(error) => {
             tracing::warn!(cluster = name, %error, "a cluster of the settings cannot be used");
-            return said(words::no_way_to(name), LookedUp::Failed);
+            return Found::said(words::no_way_to(name), LookedUp::Failed);
         }
     };
     let asked = match named_object(query) {
         Ok(asked) => asked,
-        Err(OutOfScope) => return said(words::out_of_scope(), LookedUp::Nothing),
+        Err(OutOfScope) => return Found::said(words::out_of_scope(), LookedUp::Nothing),
     };
     let (scope, missed) = scope(cluster, query, settings).await;
     let deadline = settings.deadline().saturating_sub(started.elapsed());
@@ -113,7 +113,7 @@ async fn look(known: &BTreeMap<String, Known>, query: &Query) -> Found {
     };
     // Nothing was meant that could be looked for.
     let Some(Triage { subject, evidence }) = triage else {
-        return said(Vec::new(), LookedUp::Nothing);
+        return Found::said(Vec::new(), LookedUp::Nothing);
     };
     let mut evidence = evidence.as_ref().clone();
     evidence.cluster.clone_from(name);
@@ -237,16 +237,5 @@ fn outcome(evidence: &Evidence) -> LookedUp {
         LookedUp::TimedOut
     } else {
         LookedUp::Failed
-    }
-}
-
-fn said(blocks: Vec<crate::faq::markdown::Block>, outcome: LookedUp) -> Found {
-    Found {
-        blocks,
-        values: BTreeMap::new(),
-        version: None,
-        entry: None,
-        is_well: false,
-        outcome,
     }
 }

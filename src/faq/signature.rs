@@ -44,7 +44,7 @@ impl Signature {
 
 /// All signatures of a catalog, ready to be looked for at once.
 ///
-/// Compiling some hundred expressions takes longer than all else at the start, and a text matches two or three. So the
+/// Compiling some hundred expressions takes a good part of the start, and a text matches two or three. So the
 /// literals that they cannot match without are looked for first, all in one pass, and an expression is compiled when one
 /// of its own is met.
 #[derive(Debug)]
